@@ -1,0 +1,125 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Parts is what a control plane is made of. Every field is needed unless it says otherwise.
+type Parts struct {
+	Config  Config
+	Charter Charter
+	Version string // of this program
+	Journal Journal
+	Docker  Docker
+	Usage   StatsSource // cgroup files where mounted, else the engine
+	Logs    LogStore
+	Collect LogCollector
+	Prober  Prober
+	Proxy   Proxy
+	Host    HostMeter
+	Docs    fs.FS // the embedded handbook
+	Log     *slog.Logger
+	Now     func() time.Time // nil means time.Now
+}
+
+// Core is a running control plane. Its fields are unexported, so that no door can walk round the operations.
+type Core struct {
+	cfg     Config
+	charter Charter
+	version string
+	started time.Time
+	journal Journal
+	docker  Docker
+	logs    LogStore
+	proxy   Proxy
+	docs    fs.FS
+	log     *slog.Logger
+	now     func() time.Time
+
+	writes   sync.Mutex // held while rows are versioned and appended
+	state    *state
+	services *services
+	jobs     *jobs
+	access   *access
+	shells   *shells
+
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// Open replays the journal, decides what was interrupted, and starts to watch the engine. Close ends it.
+// An engine, a proxy or a journal in trouble does not keep it from opening: the console must work then most of all.
+func Open(ctx context.Context, p Parts) (*Core, error) {
+	if err := CheckOps(Ops()); err != nil {
+		return nil, err
+	}
+	c := &Core{
+		cfg: p.Config, charter: p.Charter, version: p.Version, journal: p.Journal, docker: p.Docker,
+		logs: p.Logs, proxy: p.Proxy, docs: p.Docs, log: p.Log, now: p.Now, state: newState(),
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	c.started = c.now()
+	if err := c.replay(ctx); err != nil {
+		return nil, fmt.Errorf("replay journal: %w", err)
+	}
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c.cancel = cancel
+	c.jobs, c.access, c.shells, c.services = newJobs(c), newAccess(c), newShells(c), newServices(c, p)
+	c.interruptOpen(own)
+	c.wg.Go(func() { c.access.run(own) })
+	c.wg.Go(func() { c.services.run(own) })
+	c.wg.Go(func() { c.shells.run(own) })
+	return c, nil
+}
+
+// Close ends sessions' streams, jobs and watching, and waits for all of it. The journal stays open: its owner closes it.
+func (c *Core) Close() error {
+	c.jobs.close()
+	c.cancel()
+	c.wg.Wait()
+	return nil
+}
+
+// Charter says which control plane this is.
+func (c *Core) Charter() Charter { return c.charter }
+
+// Server is the name of the server this control plane looks after.
+func (c *Core) Server() string { return c.cfg.ServerName }
+
+// Version is that of the running program.
+func (c *Core) Version() string { return c.version }
+
+// replay takes in what the journal holds.
+func (c *Core) replay(ctx context.Context) error {
+	for e, err := range c.journal.Replay(ctx, 1) {
+		if err != nil {
+			if head := c.journal.Head(); !head.Writable {
+				c.log.Error("journal replayed only in part", "trouble", head.Trouble, "err", err)
+				return nil
+			}
+			return err
+		}
+		if err := c.state.apply(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// interruptOpen gives every action that the last process left open its outcome. Nothing may stay "running".
+func (c *Core) interruptOpen(ctx context.Context) {
+	err := errors.Join(c.interruptAudit(ctx), c.jobs.interrupt(ctx))
+	if err != nil {
+		c.log.Error("what the last process left open is not decided yet", "err", err)
+	}
+}
+
+func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
