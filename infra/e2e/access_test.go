@@ -34,7 +34,9 @@ func TestAPersonSignsInOnBothPlanesMayOnlyWhatTheRoleAllowsAndIsOutWithinFiveSec
 	}
 	t.Cleanup(func() { s.ssh(t, "person-remove", "erin", "--confirm", "erin") })
 
-	asErin := func(port int, argv ...string) result { return run(t, "ssh", append(s.sshArgs(t, port, key), argv...)...) }
+	asErin := func(port int, argv ...string) result {
+		return run(t, "ssh", append(s.sshArgs(t, port, key), argv...)...)
+	}
 	if r := asErin(s.Ports.ManagerSSH, "services"); r.code != 0 {
 		t.Fatalf("a viewer on the Manager: exit %d: %s", r.code, r.err)
 	}

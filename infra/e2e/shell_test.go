@@ -64,7 +64,9 @@ func TestAShellWhoseClientIsKilledLeavesNothingInTheContainer(t *testing.T) {
 	s := theStack(t)
 	mark := "98765.4321"
 	term := open(t, 80, 24, append(append([]string{"ssh", "-tt"}, s.sshArgs(t, s.Ports.ManagerSSH, s.Key)...), "shell", "ship-demo", "sleep", mark)...)
-	sleeping := func() bool { return strings.Contains(docker(t, "top", s.container("ship-demo"), "-eo", "pid,args"), mark) }
+	sleeping := func() bool {
+		return strings.Contains(docker(t, "top", s.container("ship-demo"), "-eo", "pid,args"), mark)
+	}
 	eventually(t, 15*time.Second, "the process in the container", sleeping)
 	term.tmux("kill-server")
 	took := eventually(t, 20*time.Second, "the process in the container gone", func() bool { return !sleeping() })

@@ -159,7 +159,9 @@ func TestAPlaneRefusesToStopItselfAndSaysWhoCan(t *testing.T) {
 		t.Errorf("the Manager asked to stop itself: exit %d, %s", r.code, r.err)
 	}
 	r = s.sshDeploy(t, "restart", "deploy-server", "--json")
-	var answer struct{ Error struct{ Code, Message string } }
+	var answer struct {
+		Error struct{ Code, Message string }
+	}
 	if err := json.Unmarshal([]byte(r.err), &answer); err != nil {
 		t.Fatalf("the error with --json is no JSON: %q", r.err)
 	}
