@@ -130,7 +130,8 @@ func split(data []byte, seg segment, head mark) (whole, rest []byte, _ error) {
 	s := newScanner(segmentName(seg.first), bytes.NewReader(data), newChain(seg.first, seg.prev), true)
 	for s.chain.seq < head.seq {
 		if _, err := s.next(); errors.Is(err, io.EOF) {
-			return nil, nil, &damage{s.name, s.line + 1, s.chain.seq + 1, "a record that was acknowledged is missing"}
+			due := s.chain.seq + 1
+			return nil, nil, &damage{s.name, int(due-seg.first) + 1, due, "a record that was acknowledged is missing"}
 		} else if err != nil {
 			return nil, nil, err
 		}

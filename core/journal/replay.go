@@ -95,7 +95,7 @@ func (j *Journal) Verify(ctx context.Context) (core.JournalReport, error) {
 		}
 	}
 	var report core.JournalReport
-	_, end, err := j.walkAll(ctx, segs, limits, func(s *scanner, text []byte) error {
+	_, _, err = j.walkAll(ctx, segs, limits, func(s *scanner, text []byte) error {
 		if _, err := decode(text); err != nil {
 			return &damage{s.name, s.line, s.chain.seq, err.Error()}
 		}
@@ -106,7 +106,7 @@ func (j *Journal) Verify(ctx context.Context) (core.JournalReport, error) {
 		return nil
 	})
 	if err == nil {
-		err = shorter(segs, end.seq+1, head)
+		err = shorter(segs, report.Last+1, head)
 	}
 	var d *damage
 	if errors.As(err, &d) {

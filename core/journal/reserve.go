@@ -23,6 +23,8 @@ func (j *Journal) noteFree(free int64) *trouble {
 			"images, trim logs, stop what writes.", mib(free), mib(j.cfg.MinFree))}
 	if j.low != nil {
 		t.since = j.low.since
+	} else {
+		j.callKeeper()
 	}
 	j.low = t
 	return t

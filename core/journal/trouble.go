@@ -73,11 +73,16 @@ func (j *Journal) fail(err error) error {
 	}
 	j.trouble = t
 	j.mu.Unlock()
+	j.callKeeper()
+	return t.error()
+}
+
+// callKeeper makes the keeper look soon.
+func (j *Journal) callKeeper() {
 	select {
 	case j.kick <- struct{}{}:
 	default:
 	}
-	return t.error()
 }
 
 // troubled is the error of the trouble there is, if any.
