@@ -48,8 +48,15 @@ func (j *Journal) admit(batch []*request) ([]*request, error) {
 	if trouble == nil {
 		return relief, low.error()
 	}
-	if len(relief) == 0 || !isFull(trouble) || j.reopen(j.ctx) != nil {
-		return nil, j.troubled()
+	if len(relief) == 0 || !isFull(trouble) {
+		return nil, trouble
+	}
+	err = j.reopen(j.ctx)
+	for isFull(err) && j.makeRoom(relief) {
+		err = j.reopen(j.ctx)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return relief, trouble
 }

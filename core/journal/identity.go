@@ -110,7 +110,7 @@ func (j *Journal) writeIdentity() error {
 	return nil
 }
 
-// writeFile writes and syncs a whole file.
+// writeFile writes and syncs a whole file. A part of it is not left lying on a disk that is full.
 func (j *Journal) writeFile(name string, data []byte) error {
 	f, err := j.disk.Open(j.path(name), os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
@@ -120,5 +120,8 @@ func (j *Journal) writeFile(name string, data []byte) error {
 	if err == nil {
 		err = f.Datasync()
 	}
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = j.disk.Remove(j.path(name)) // the first error is the one that matters
+	}
+	return err
 }

@@ -34,6 +34,9 @@ func (j *Journal) recover(ctx context.Context) error {
 	if prepared != nil {
 		return prepared
 	}
+	if starting {
+		j.fillReserve(0) // finds what there is; it may be needed to repair the end
+	}
 	if err := j.openTail(starting); err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 
 const (
 	reserveName = "reserve"
-	minRoom     = 256 << 10 // bytes that a write may need besides its records: directory, metadata, a new segment
+	minRoom     = 64 << 10 // bytes that a write may need besides its records: directory, metadata, a new segment
 )
 
 // noteFree remembers whether the disk has enough room for Append, and gives what is wrong when it has not.
@@ -45,7 +45,7 @@ func (j *Journal) makeRoom(requests []*request) bool {
 	j.mu.Lock()
 	have := j.reserve
 	j.mu.Unlock()
-	left := max(have-max(roomFor(requests), j.cfg.Reserve/64), 0)
+	left := max(have-max(roomFor(requests), j.cfg.Reserve/256), 0)
 	if have == 0 || j.shrinkReserve(left) != nil {
 		return false
 	}

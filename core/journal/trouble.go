@@ -144,14 +144,14 @@ func (j *Journal) tend() bool {
 		return true // nothing to try
 	}
 	free, err := j.disk.Free(j.cfg.Dir)
-	if err != nil {
+	if err != nil && (t == nil || t.kind != kindDisk) {
 		return false // the next append will say so
 	}
-	low := j.noteFree(free)
-	if t == nil && (reserve >= j.cfg.Reserve || low != nil) {
-		return low == nil
+	low := err == nil && j.noteFree(free) != nil
+	if t == nil && (reserve >= j.cfg.Reserve || low) {
+		return !low
 	}
-	if t != nil && t.kind == kindFull && (low != nil || free < minRoom) {
+	if t != nil && t.kind == kindFull && (low || free < minRoom) {
 		return false
 	}
 	if j.acquire(j.ctx) != nil {
