@@ -334,6 +334,23 @@ func TestWhateverAFailedSyncLeavesIsCut(t *testing.T) {
 	}
 }
 
+// A process may have died after a failed sync: then the page cache shows records that the disk does not have.
+func TestWhatIsReadAtStartIsWrittenAgainAndSynced(t *testing.T) {
+	j, d, cfg := faultyJournal(t)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := len(d.ops)
+	j = mustOpen(t, cfg)
+	ops := strings.Join(d.ops[before:], ", ")
+	want := "truncate 000000000001.jsonl, write 000000000001.jsonl, sync 000000000001.jsonl, syncdir"
+	if !strings.Contains(ops, want) {
+		t.Errorf("opening did %s; want it to %s", ops, want)
+	}
+	mustAppend(t, j, "c")
+	reopened(t, j, cfg, "a b c")
+}
+
 func TestAnAcknowledgedRecordThatVanishesIsNamed(t *testing.T) {
 	j, d, cfg := faultyJournal(t)
 	d.set(func(op, _ string) error {

@@ -239,6 +239,44 @@ func TestDamageIsNamedAndWhatIsBeforeItCanBeRead(t *testing.T) {
 	}
 }
 
+// forged makes lines with right checksums and hashes, as somebody could who knows the format.
+func forged(t *testing.T, c chain, mores ...int) []byte {
+	t.Helper()
+	var buf []byte
+	for _, more := range mores {
+		d, err := newDraft(note("forged"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf, _ = c.add(buf, d, stamp{}, more, false)
+	}
+	return buf
+}
+
+func TestAForgedRecordBreaksTheChain(t *testing.T) {
+	w := write(t, 0, 4) // appends of 1, 2, 3 and 1 records
+	full := w.files[segmentName(1)]
+	lines := bytes.SplitAfter(full, []byte("\n"))
+	first, c := lines[0], newChain(1, "")
+	if _, why := c.check(bytes.TrimSpace(first)); why != "" {
+		t.Fatal(why)
+	}
+	for name, f := range map[string]struct {
+		data  []byte
+		place string
+	}{
+		"the first record":    {slices.Concat(forged(t, newChain(1, ""), 0), full[len(first):]), "line 2, record 2: its hash does not follow"},
+		"a record in between": {slices.Concat(first, forged(t, newChain(2, "other"), 1), full[len(first)+len(lines[1]):]), "line 2, record 2: its hash does not follow"},
+		"an append cut short": {slices.Concat(first, forged(t, c, 2, 0)), "line 3, record 3: it is not the next part of its append"},
+		"an append drawn out": {slices.Concat(first, forged(t, c, 1, 1, 0)), "line 3, record 3: it is not the next part of its append"},
+		"a negative rest":     {slices.Concat(first, bytes.Replace(forged(t, c, 1), []byte(`"more":1`), []byte(`"more":0`), 1)), "line 2, record 2: its checksum does not match"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			openOnce(t, w.copyWith(t, segmentName(1), f.data), func(j *Journal) { mustRefuse(t, j, f.place) })
+		})
+	}
+}
+
 func TestAMissingSegmentIsNamed(t *testing.T) {
 	w := write(t, 4, 6)
 	for _, c := range []struct{ file, trouble string }{
