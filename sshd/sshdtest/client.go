@@ -57,7 +57,8 @@ func LoginOn(nc net.Conn, cfg *gossh.ClientConfig) (*gossh.Client, error) {
 	defer late.Stop()
 	conn, channels, requests, err := gossh.NewClientConn(nc, nc.RemoteAddr().String(), cfg)
 	if err != nil {
-		return nil, errors.Join(err, nc.Close())
+		_ = nc.Close() // closed already, mostly
+		return nil, err
 	}
 	return gossh.NewClient(conn, channels, requests), nil
 }
