@@ -67,7 +67,7 @@ func start(tb testing.TB, handle Handler, change func(*Config)) *rig {
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), sshdtest.Patience)
 		defer cancel()
-		if err := r.Shutdown(ctx); err != nil && !strings.Contains(tb.Name(), "outlive") {
+		if err := r.Shutdown(ctx); err != nil && !strings.Contains(tb.Name(), "Outlive") {
 			tb.Errorf("shutdown: %v", err)
 		}
 		<-served
