@@ -38,7 +38,7 @@ service_port() {
 }
 
 # service_limits MEMORY PIDS bounds what a container may take.
-service_limits() { svc_args+=(--memory "$1" --pids-limit "$2" --ulimit nofile=65536:65536); }
+service_limits() { svc_args+=(--memory "$1" --pids-limit "$2"); }
 
 # service_confined takes every privilege that our own containers do without: see DESIGN, section 11.
 service_confined() {
@@ -90,6 +90,9 @@ container_state() {
 		"$1" 2>/dev/null || true
 }
 
+# engine_error prints the engine's own words from a command's output.
+engine_error() { grep -m 1 'Error response' "$1" || tail -n 1 "$1"; }
+
 replace_container() {
 	docker stop --time "$svc_grace" "$svc_container" >/dev/null || die "stop $svc_container"
 	docker rm "$svc_container" >/dev/null || die "remove $svc_container"
@@ -103,13 +106,13 @@ service_create() {
 	[[ -z $svc_env_file ]] || args+=(--env-file "$svc_env_file")
 	ports_free
 	docker create "${args[@]}" "${svc_args[@]}" "$svc_image" "${svc_command[@]}" >"$log_dir/create.log" 2>&1 ||
-		die "create $svc_container: $(tail -n 1 "$log_dir/create.log")"
+		die "create $svc_container: $(engine_error "$log_dir/create.log")"
 	for network in "${svc_networks[@]:1}"; do
 		docker network connect --alias "$svc_name" "$network" "$svc_container" || die "join $svc_container to network $network"
 	done
 	if ! docker start "$svc_container" >"$log_dir/create.log" 2>&1; then
 		docker rm "$svc_container" >/dev/null
-		die "start $svc_container: $(tail -n 1 "$log_dir/create.log")"
+		die "start $svc_container: $(engine_error "$log_dir/create.log")"
 	fi
 }
 
@@ -137,12 +140,16 @@ port_holder() {
 	fi
 }
 
+# owner_of KIND NAME prints the project of a network or volume: `-` for one without, nothing when there is none.
+owner_of() {
+	docker "$1" inspect --format "{{or (index .Labels \"$label_project\") \"-\"}}" "$2" 2>/dev/null || true
+}
+
 # ensure_network NAME [OPTION...] makes a network of this project.
 ensure_network() {
-	local name=$1 owner
+	local name=$1
 	shift
-	owner=$(docker network inspect --format "{{or (index .Labels \"$label_project\") \"-\"}}" "$name" 2>/dev/null) || owner=
-	case $owner in
+	case $(owner_of network "$name") in
 	"$project") say "network $name: unchanged" ;;
 	'')
 		docker network create "$@" --label "$label_project=$project" --label "com.docker.compose.project=$project" "$name" >/dev/null ||
@@ -155,7 +162,10 @@ ensure_network() {
 
 # ensure_volume NAME makes a volume of this project.
 ensure_volume() {
-	docker volume inspect "$1" >/dev/null 2>&1 && return 0
+	case $(owner_of volume "$1") in
+	"$project") return 0 ;;
+	?*) die "a volume named $1 exists and does not belong to project $project; remove it, or choose another MATRX_PROJECT" ;;
+	esac
 	docker volume create --label "$label_project=$project" --label "com.docker.compose.project=$project" "$1" >/dev/null ||
 		die "create volume $1"
 	say "volume $1: made"

@@ -5,7 +5,7 @@
 define_shared_postgres() {
 	service_begin postgres postgres 0 postgres
 	svc_networks=("${prefix}control")
-	postgres_common matrx "${prefix}postgres-data" 512m
+	postgres_common matrx "${project}_postgres-data" 512m
 }
 
 # define_instance_postgres INSTANCE defines ship-INSTANCE-db.
@@ -13,7 +13,7 @@ define_instance_postgres() {
 	service_begin "ship-$1-db" ship-db 3 postgres
 	service_label "com.matrx.instance=$1"
 	svc_networks=("${prefix}ship-$1")
-	postgres_common "$1" "${prefix}ship-$1-db-data" 256m
+	postgres_common "$1" "${project}_ship-$1-db-data" 256m
 }
 
 # postgres_common NAME VOLUME MEMORY: NAME is both the database and the user that owns it.
