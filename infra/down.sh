@@ -38,9 +38,11 @@ remove_volumes() {
 	done
 }
 
-# remove_images removes the images that were built here; one that another stack uses stays.
+# remove_images removes the images that were built here; one that another stack uses stays. They are shared by all stacks of
+# this engine, so only the default one's end takes them along.
 remove_images() {
 	local image
+	[[ $project == "$default_project" ]] || return 0
 	for image in $(docker images --filter label=com.matrx.image --format '{{.Repository}}:{{.Tag}}'); do
 		docker rmi "$image" >/dev/null 2>&1 || say "kept $image: in use"
 	done
@@ -66,7 +68,7 @@ main() {
 	if [[ $clean == yes ]]; then
 		remove_volumes
 		remove_images
-		folders=(srv ssh env git log build stack.json)
+		folders=(srv ssh env git log build stack.json registry)
 		stop_own_engine && folders+=(engine)
 		remove_local "${folders[@]}"
 	else

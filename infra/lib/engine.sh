@@ -18,20 +18,16 @@ find_engine() {
 
 engine_answers() { timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-# engine_process prints the pid of the dockerd that owns the socket, if one lives.
-engine_process() {
-	local pid
-	for pid in $(pgrep -x dockerd); do
-		if tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$docker_socket"; then
-			printf '%s\n' "$pid" && return 0
-		fi
-	done
-	[[ $docker_socket == /var/run/docker.sock ]] && pgrep -x -o dockerd
+# socket_holder prints the program that listens at the engine's socket, as name and pid.
+socket_holder() {
+	local sockets
+	sockets=$(PATH=$PATH:/usr/sbin:/sbin ss -Hlxp "src = $docker_socket or src = ${docker_socket#/var}")
+	[[ $sockets =~ \(\(\"([^\"]+)\",pid=([0-9]+) ]] && printf '%s, pid %s' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
 }
 
 # ensure_engine uses a running engine as it finds it, and starts one when none answers.
 ensure_engine() {
-	local pid
+	local holder
 	find_engine
 	if engine_answers; then
 		say "Docker $(engine_version) at $docker_socket, already running"
@@ -41,8 +37,8 @@ ensure_engine() {
 		die "you may not use $docker_socket: run this as root or join the group $(stat -c %G "$docker_socket")"
 	fi
 	((EUID == 0)) || die "no Docker Engine answers at $docker_socket, and only root can start one"
-	if pid=$(engine_process) && [[ -n $pid ]]; then
-		die "the Docker Engine (dockerd, pid $pid) is alive but does not answer within 10 s at $docker_socket; look at its log, or end it, and run this again"
+	if holder=$(socket_holder) && [[ $holder != systemd,* ]]; then
+		die "$holder listens at $docker_socket but does not answer as a Docker Engine within 10 s; look at its log, or end it, and run this again"
 	fi
 	if [[ -d /run/systemd/system && $docker_socket == /var/run/docker.sock ]]; then
 		say "starting Docker with systemd"

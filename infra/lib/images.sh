@@ -13,20 +13,26 @@ declare -A images=()
 
 image_exists() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# pull_image gets an image from a registry. The first failure settles the question for this run.
+# pull_image gets an image from a registry. The first failure settles the question for this stack until make clean: one
+# that was built from packages must not change its base because a network came back.
 registry=unknown
+registry_file=$local_dir/registry
 pull_image() {
+	[[ -e $registry_file ]] && registry=$(<"$registry_file")
+	if [[ $registry == none ]]; then
+		return 1
+	fi
 	image_exists "$1" && return 0
-	[[ $registry != none ]] || return 1
 	if timeout 120 docker pull "$1" >"$log_dir/pull.log" 2>&1; then
 		registry=yes
+		printf '%s\n' "$registry" >"$registry_file"
 		say "pulled $1"
 		return 0
 	fi
 	[[ $registry == yes ]] && die "pull $1: $(tail -n 1 "$log_dir/pull.log")"
 	registry=none
+	printf '%s\n' "$registry" >"$registry_file"
 	say "no registry answers: images are built from packages"
-	remember_not_done "no registry answered, so images were built from Debian packages and Go modules; Traefik is $traefik_version, not ${traefik_pull#*:v}"
 	return 1
 }
 
@@ -69,6 +75,7 @@ forget_old_images() {
 base_image() {
 	local from=$debian_pull
 	if ! pull_image "$debian_pull"; then
+		remember_not_done "no registry answered, so images are built from Debian packages and Go modules; Traefik is $traefik_version, not ${traefik_pull#*:v}"
 		debootstrap_image
 		from=$bootstrap_image
 	fi
