@@ -17,7 +17,7 @@ remove_containers() {
 		say "no containers of $project"
 		return 0
 	fi
-	docker stop --time 20 "${containers[@]}" >/dev/null
+	docker stop -t 20 "${containers[@]}" >/dev/null
 	docker rm -f "${containers[@]}" >/dev/null
 	say "removed ${#containers[@]} containers"
 }

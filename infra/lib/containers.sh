@@ -94,7 +94,7 @@ container_state() {
 engine_error() { grep -m 1 'Error response' "$1" || tail -n 1 "$1"; }
 
 replace_container() {
-	docker stop --time "$svc_grace" "$svc_container" >/dev/null || die "stop $svc_container"
+	docker stop -t "$svc_grace" "$svc_container" >/dev/null || die "stop $svc_container"
 	docker rm "$svc_container" >/dev/null || die "remove $svc_container"
 }
 
