@@ -167,13 +167,14 @@ func TestDownTakesNothingThatIsNotOurs(t *testing.T) {
 	t.Cleanup(func() { docker(t, "rm", "-f", foreign) })
 	network := docker(t, "network", "create", s.Project+"-foreign")
 	t.Cleanup(func() { docker(t, "network", "rm", network) })
-	volumes := docker(t, "volume", "ls", "-q")
+	listVolumes := func() string { return docker(t, "volume", "ls", "-q", "--filter", "label=com.matrx.project="+s.Project) }
+	volumes := listVolumes()
 	s.down(t)
 	if state := docker(t, "inspect", "--format", "{{.State.Status}}", foreign); state != "running" {
 		t.Errorf("the foreign container is %s", state)
 	}
 	docker(t, "network", "inspect", network)
-	if left := docker(t, "volume", "ls", "-q"); left != volumes {
+	if left := listVolumes(); left != volumes {
 		t.Errorf("volumes were %q, are %q", volumes, left)
 	}
 }
