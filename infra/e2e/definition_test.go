@@ -20,7 +20,7 @@ func TestEveryServiceSaysWhatItIs(t *testing.T) {
 		"ship-demo":     "ship 3 demo http:/healthz:3000",
 		"ship-demo-db":  "ship-db 3 demo postgres",
 	}
-	for _, service := range services {
+	for _, service := range names {
 		l := inspect(t, s.container(service)).Config.Labels
 		got := fmt.Sprintf("%s %s %s %s", l["com.matrx.kind"], l["com.matrx.layer"], l["com.matrx.instance"], l["com.matrx.health"])
 		if got != want[service] {
@@ -59,13 +59,13 @@ func TestRoutedServicesCarryTheWholeConventionOfLabels(t *testing.T) {
 				t.Errorf("%s: label %s is missing", service, label)
 			}
 		}
-		eventually(t, service+" answers at its route", func() error { return s.status(s.url(host, "/healthz"), http.StatusOK) })
+		answered(t, service+" answers at its route", func() error { return s.status(s.url(host, "/healthz"), http.StatusOK) })
 	}
 }
 
 func TestContainersHoldNoPrivilegeTheyCanDoWithout(t *testing.T) {
 	s := theStack(t)
-	for _, service := range services {
+	for _, service := range names {
 		c := inspect(t, s.container(service))
 		h := c.HostConfig
 		if h.Privileged || len(h.CapAdd) > 0 || !slices.Equal(h.CapDrop, []string{"ALL"}) {
@@ -103,7 +103,7 @@ func TestDatabasesAndPlanesShareTheNetworksTheyNeedAndNoOther(t *testing.T) {
 		"matrx-manager": {"control", "proxy", "ship-demo"},
 		"deploy-server": {"control", "proxy", "ship-demo"},
 	}
-	for _, service := range services {
+	for _, service := range names {
 		var got []string
 		for network := range inspect(t, s.container(service)).NetworkSettings.Networks {
 			got = append(got, strings.TrimPrefix(network, s.Prefix))
@@ -127,7 +127,7 @@ func TestNoSecretStandsInLabelsOrArguments(t *testing.T) {
 		if len(password) < 32 {
 			t.Fatalf("%s has a password of %d characters", service, len(password))
 		}
-		for _, other := range services {
+		for _, other := range names {
 			shown := docker(t, "inspect", "--format", "{{json .Config.Labels}} {{json .Args}} {{json .Path}}", s.container(other))
 			if strings.Contains(shown, password) {
 				t.Errorf("%s shows the password of %s", other, service)

@@ -15,9 +15,6 @@ import (
 	"testing"
 )
 
-// services are all that `make up` starts.
-var services = []string{"traefik", "postgres", "ship-demo-db", "ship-demo", "matrx-manager", "deploy-server"}
-
 // writeNote posts a note to the sample app through Traefik.
 func writeNote(t *testing.T, s stack, text string) {
 	t.Helper()
@@ -52,7 +49,7 @@ func hasNote(s stack, text string) error {
 
 func TestTheSampleAppKeepsItsNotesThroughDownAndUp(t *testing.T) {
 	s := theStack(t)
-	keys := must(t, nil, "ssh-keyscan", "-p", fmt.Sprint(s.Ports["manager_ssh"]), "127.0.0.1")
+	keys := run(t, "ssh-keyscan", "-p", fmt.Sprint(s.Ports.ManagerSSH), "127.0.0.1").out
 	writeNote(t, s, "kept through down and up")
 	out := s.down(t)
 	if left := docker(t, "ps", "-aq", "--filter", "label=com.matrx.project="+s.Project); left != "" {
@@ -62,8 +59,8 @@ func TestTheSampleAppKeepsItsNotesThroughDownAndUp(t *testing.T) {
 		t.Errorf("networks left after down: %s", left)
 	}
 	s.up(t)
-	eventually(t, "the note is read again", func() error { return hasNote(s, "kept through down and up") })
-	again := must(t, nil, "ssh-keyscan", "-p", fmt.Sprint(s.Ports["manager_ssh"]), "127.0.0.1")
+	answered(t, "the note is read again", func() error { return hasNote(s, "kept through down and up") })
+	again := run(t, "ssh-keyscan", "-p", fmt.Sprint(s.Ports.ManagerSSH), "127.0.0.1").out
 	if keyLines(again) != keyLines(keys) {
 		t.Errorf("the Manager's host key changed:\n%s\n%s", keys, again)
 	}
@@ -99,7 +96,7 @@ func TestASecondUpChangesNothing(t *testing.T) {
 func started(t *testing.T, s stack) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
-	for _, service := range services {
+	for _, service := range names {
 		c := inspect(t, s.container(service))
 		all[service] = c.ID + " since " + c.State.StartedAt
 	}
@@ -112,7 +109,7 @@ func TestUpReplacesOnlyWhatChanged(t *testing.T) {
 	before := started(t, s)
 	s.up(t, "MATRX_SERVER_NAME=renamed")
 	after := started(t, s)
-	for _, service := range services {
+	for _, service := range names {
 		plane := service == "matrx-manager" || service == "deploy-server"
 		if changed := before[service] != after[service]; changed != plane {
 			t.Errorf("%s replaced: %v, want %v", service, changed, plane)
@@ -127,7 +124,7 @@ func TestUpStartsWhatWasStoppedAndBringsBackWhatWasRemoved(t *testing.T) {
 	s := theStack(t)
 	docker(t, "stop", "-t", "5", s.container("ship-demo-db"))
 	docker(t, "rm", "-f", s.container("postgres"))
-	eventually(t, "the app without its database is unhealthy", func() error {
+	answered(t, "the app without its database is unhealthy", func() error {
 		return s.status(s.url("demo", "/healthz"), http.StatusServiceUnavailable)
 	})
 	out := s.up(t)
@@ -136,24 +133,23 @@ func TestUpStartsWhatWasStoppedAndBringsBackWhatWasRemoved(t *testing.T) {
 			t.Errorf("up does not say %q:\n%s", want, out)
 		}
 	}
-	eventually(t, "the app is healthy again", func() error { return s.status(s.url("demo", "/healthz"), http.StatusOK) })
+	answered(t, "the app is healthy again", func() error { return s.status(s.url("demo", "/healthz"), http.StatusOK) })
 }
 
 func TestUpNamesWhoHoldsAPortThatItNeeds(t *testing.T) {
 	s := theStack(t)
 	s.Project, s.Prefix = "matrx-porttest", "matrx-porttest-"
 	t.Cleanup(func() { s.down(t, "--clean") })
-	for port := range s.Ports {
-		s.Ports[port] += 1000
-	}
-	taken, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", s.Ports["web"]))
+	s.Ports.ManagerSSH += 1000
+	web := 8080 + s.shift()
+	taken, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", web))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	out, err := command(t, s.env(), filepath.Join(root(t), "infra/up.sh"))
+	out, err := script(t, checkout(t), "up.sh", projectEnv(s.Project, s.shift()))
 	want := fmt.Sprintf("port 127.0.0.1:%d, which matrx-porttest-traefik needs, is taken by %s (pid %d)",
-		s.Ports["web"], filepath.Base(os.Args[0]), os.Getpid())
+		web, filepath.Base(os.Args[0]), os.Getpid())
 	if err == nil || !strings.Contains(out, want) {
 		t.Errorf("up: %v, does not say %q:\n%s", err, want, out)
 	}
@@ -163,11 +159,13 @@ func TestDownTakesNothingThatIsNotOurs(t *testing.T) {
 	s := theStack(t)
 	t.Cleanup(func() { s.up(t) })
 	foreign := docker(t, "run", "-d", "--name", s.Project+"-foreign", "--label", "com.matrx.project=someone-else",
-		s.Images["base"], "sleep", "600")
+		s.Images.Base, "sleep", "600")
 	t.Cleanup(func() { docker(t, "rm", "-f", foreign) })
 	network := docker(t, "network", "create", s.Project+"-foreign")
 	t.Cleanup(func() { docker(t, "network", "rm", network) })
-	listVolumes := func() string { return docker(t, "volume", "ls", "-q", "--filter", "label=com.matrx.project="+s.Project) }
+	listVolumes := func() string {
+		return docker(t, "volume", "ls", "-q", "--filter", "label=com.matrx.project="+s.Project)
+	}
 	volumes := listVolumes()
 	s.down(t)
 	if state := docker(t, "inspect", "--format", "{{.State.Status}}", foreign); state != "running" {
@@ -182,12 +180,19 @@ func TestDownTakesNothingThatIsNotOurs(t *testing.T) {
 func TestACheckoutAtAPathWithASpaceHasItsOwnStack(t *testing.T) {
 	s := theStack(t)
 	clone := filepath.Join(t.TempDir(), "a clone")
-	must(t, []string{"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
-		"git", "clone", "-q", root(t), clone)
-	env := []string{"MATRX_PROJECT=matrx-space", fmt.Sprintf("MATRX_PORT_SHIFT=%d", s.Ports["manager_ssh"]-2201+2000)}
-	t.Cleanup(func() { must(t, env, filepath.Join(clone, "infra/down.sh"), "--clean") })
-	must(t, env, filepath.Join(clone, "infra/up.sh"))
-	other := readStack(t, filepath.Join(clone, ".local/project-matrx-space/stack.json"))
+	if r := run(t, "git", "-c", "safe.directory=*", "clone", "-q", "--no-local", checkout(t), clone); r.code != 0 {
+		t.Fatal(r.err)
+	}
+	env := projectEnv("matrx-space", s.shift()+2000)
+	t.Cleanup(func() {
+		if out, err := script(t, clone, "down.sh", env, "--clean"); err != nil {
+			t.Errorf("down: %v\n%s", err, out)
+		}
+	})
+	if out, err := script(t, clone, "up.sh", env); err != nil {
+		t.Fatalf("up: %v\n%s", err, out)
+	}
+	other := stackAt(t, filepath.Join(clone, ".local/project-matrx-space/stack.json"))
 	writeNote(t, other, "in the other stack")
 	if err := hasNote(other, "in the other stack"); err != nil {
 		t.Error(err)
@@ -211,7 +216,7 @@ func TestUpRefusesWhatItCannotWorkWith(t *testing.T) {
 		{"DOCKER_HOST=tcp://127.0.0.1:1", "need the socket of an engine on this machine"},
 		{"DOCKER_HOST=unix://" + silent.Addr().String(), "does not answer as a Docker Engine within 10 s"},
 	} {
-		out, err := command(t, s.env(c.env), filepath.Join(root(t), "infra/up.sh"))
+		out, err := script(t, checkout(t), "up.sh", append(projectEnv(s.Project, s.shift()), c.env))
 		if err == nil || !strings.Contains(out, c.want) {
 			t.Errorf("%s: %v, does not say %q:\n%s", c.env, err, c.want, out)
 		}

@@ -11,7 +11,7 @@ need_packages() {
 		PATH=$PATH:/usr/sbin:/sbin have "${pair%%=*}" || missing+=("${pair#*=}")
 	done
 	if ((${#missing[@]} == 0)); then
-		say "present: ${*%%=*}"
+		say "present: $(printf '%s\n' "$@" | sed 's/.*=//' | sort -u | paste -sd ' ')"
 		return 0
 	fi
 	install_packages "${missing[@]}"
@@ -39,7 +39,7 @@ need_go() {
 	done
 	go_can_build || install_go
 	export PATH
-	go_can_build || die "no Go $wanted, nor one from 1.21 on that could fetch it"
+	go_can_build || die "Go $wanted is needed: $(cd "$repo" && GOTOOLCHAIN=auto go version 2>&1 | tail -n 1)"
 	say "Go: $(cd "$repo" && go env GOVERSION)"
 }
 
@@ -79,6 +79,6 @@ need_stack_packages() {
 
 need_test_packages() {
 	need_packages gcc=gcc tmux=tmux sshd=openssh-server rg=ripgrep zstd=zstd jq=jq ssh-audit=ssh-audit \
-		shellcheck=shellcheck column=bsdextrautils
+		shellcheck=shellcheck column=bsdextrautils chromium=chromium
 	[[ -e /usr/include/stdlib.h ]] || install_packages libc6-dev
 }
