@@ -14,7 +14,7 @@ func TestEveryServiceSaysWhatItIs(t *testing.T) {
 	s := theStack(t)
 	want := map[string]string{ // kind, layer, instance, health
 		"traefik":       "traefik 0  http:/ping:8082",
-		"postgres":      "postgres 0  postgres",
+		"postgres":      "postgres 3  postgres",
 		"matrx-manager": "manager 1  http:/healthz:3000",
 		"deploy-server": "deploy 2  http:/healthz:3000",
 		"ship-demo":     "ship 3 demo http:/healthz:3000",

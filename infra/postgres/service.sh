@@ -3,7 +3,7 @@
 # in a volume of their own and are reached over a network without a way out.
 
 define_shared_postgres() {
-	service_begin postgres postgres 0 postgres
+	service_begin postgres postgres 3 postgres
 	svc_networks=("${prefix}control")
 	postgres_common matrx "${project}_postgres-data" 512m
 }
