@@ -10,6 +10,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
 # shellcheck source=lib/gotest.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/gotest.sh"
 
+log_dir=$repo/.local/bench-log
+
 measure() {
 	go_tests bench . -tags bench -run '^TestBench' -count=1 -p 1 -timeout 60m ./...
 }

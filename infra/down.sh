@@ -68,7 +68,7 @@ main() {
 	if [[ $clean == yes ]]; then
 		remove_volumes
 		remove_images
-		folders=(srv ssh env git log build stack.json registry)
+		folders=(srv ssh env git log build stack.json registry test-log bench-log)
 		stop_own_engine && folders+=(engine)
 		remove_local "${folders[@]}"
 	else

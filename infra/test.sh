@@ -9,6 +9,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
 # shellcheck source=lib/gotest.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/gotest.sh"
 
+log_dir=$repo/.local/test-log
 race_timeout=20m
 [[ -z ${MATRX_SOAK:-} ]] || race_timeout=6h
 
@@ -20,10 +21,22 @@ sample() { go_tests sample infra/sample -race ./...; }
 
 end_to_end() {
 	"$repo/infra/up.sh" || return 1
-	MATRX_STACK=$local_dir/stack.json go_tests end-to-end . -tags e2e -count=1 -timeout "$race_timeout" ./infra/e2e/...
+	if ! MATRX_STACK=$local_dir/stack.json go_tests end-to-end . -tags e2e -count=1 -timeout "$race_timeout" ./infra/e2e/...; then
+		keep_container_logs
+		return 1
+	fi
 }
 
-# take_down leaves nothing behind, whatever happened before.
+# keep_container_logs saves what the stack said, before it is taken down.
+keep_container_logs() {
+	local container
+	for container in $(docker ps -a --filter "label=$label_project=$project" --format '{{.Names}}'); do
+		docker logs "$container" >"$log_dir/$container.log" 2>&1
+	done
+	say "what the containers said: $log_dir"
+}
+
+# take_down leaves nothing behind but the logs of this run, whatever happened before.
 take_down() { "$repo/infra/down.sh" --clean; }
 
 main() {
