@@ -21,6 +21,7 @@ type Config struct {
 	AdminKeys   string `env:"MATRX_ADMIN_KEYS" default:"" file:"yes" doc:"Public keys of admins, one authorized_keys line each. They always work."`
 	SSHCA       string `env:"MATRX_SSH_CA" default:"" file:"yes" doc:"Public keys of certificate authorities whose user certificates are accepted; the role comes from a principal role-viewer, role-operator or role-admin."`
 	ShellRole   string `env:"MATRX_SHELL_ROLE" default:"operator" doc:"Least role that may open a shell: operator or admin."`
+	SiblingSSH  string `env:"MATRX_SIBLING_SSH" default:"" doc:"How the other control plane is reached by ssh, shown where this one refuses; empty means the address under MATRX_DOMAIN."`
 	DockerHost  string `env:"DOCKER_HOST" default:"unix:///var/run/docker.sock" doc:"Address of the Docker Engine."`
 	TraefikAPI  string `env:"TRAEFIK_API_URL" default:"http://traefik:8082" doc:"Address of Traefik's API."`
 	CgroupRoot  string `env:"MATRX_CGROUP_ROOT" default:"" doc:"Where the host's /sys/fs/cgroup is mounted; empty takes usage from the engine."`
@@ -97,6 +98,23 @@ func (cfg Config) Data(ch Charter) string {
 		return cfg.DataDir
 	}
 	return filepath.Join(cfg.Root, ch.DataDir)
+}
+
+// HostKey is the file of the SSH door's host key.
+func (cfg Config) HostKey(ch Charter) string {
+	return filepath.Join(cfg.Data(ch), "ssh_host_ed25519_key")
+}
+
+// Sibling is the command that reaches the other control plane.
+func (cfg Config) Sibling(ch Charter) string {
+	switch {
+	case cfg.SiblingSSH != "":
+		return cfg.SiblingSSH
+	case ch.Sibling == DeployName:
+		return "ssh -p 2222 deploy." + cfg.Domain
+	default:
+		return "ssh manager." + cfg.Domain
+	}
 }
 
 // Variable is one row of the reference table.

@@ -23,7 +23,9 @@ type Parts struct {
 	Prober  Prober
 	Proxy   Proxy
 	Host    HostMeter
-	Docs    fs.FS // the embedded handbook
+	Disks   FileSystems // nil: Diagnose cannot look at file systems, and says so
+	Net     NetChecker  // nil: Diagnose cannot look at certificates and names, and says so
+	Docs    fs.FS       // the embedded handbook
 	Log     *slog.Logger
 	Now     func() time.Time // nil means time.Now
 }

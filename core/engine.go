@@ -22,6 +22,7 @@ type EngineInfo struct {
 	Running    int
 	Images     int
 	Warnings   []string
+	Time       time.Time // the engine's clock when it answered; zero when it does not say
 }
 
 // Container is one container as the engine lists it.
