@@ -100,7 +100,7 @@ func (g *diskGauge) forget() {
 
 // pruneDisk removes dangling images and build cache as a job.
 func pruneDisk(ctx context.Context, c *Core, _ struct{}) (Job, error) {
-	return c.jobs.start(ctx, PruneDisk.Name, "", func(ctx context.Context, j *jobRun) error {
+	return c.jobs.start(ctx, pruneKind, "", func(ctx context.Context, j *jobRun) error {
 		j.step("Remove dangling images and build cache")
 		pruned, err := c.docker.Prune(ctx)
 		if err != nil {

@@ -13,6 +13,12 @@ const (
 	maxGrace     = 10 * time.Minute
 )
 
+// The kinds of job, which are the names of their operations.
+const (
+	recreateKind = "service.recreate"
+	pruneKind    = "disk.prune"
+)
+
 // Validate refuses an empty name and a grace that is not one.
 func (in StopServiceIn) Validate() error {
 	if in.Grace < 0 || in.Grace > maxGrace {
@@ -134,7 +140,7 @@ func recreateService(ctx context.Context, c *Core, in StopServiceIn) (Job, error
 	if err != nil {
 		return Job{}, err
 	}
-	return c.jobs.start(ctx, RecreateService.Name, svc.Name, func(ctx context.Context, j *jobRun) error {
+	return c.jobs.start(ctx, recreateKind, svc.Name, func(ctx context.Context, j *jobRun) error {
 		j.step("Replace the container")
 		id, err := c.docker.Recreate(ctx, svc.ID, graceOf(in.Grace, detail))
 		if err != nil {

@@ -5,8 +5,12 @@ import (
 	"time"
 )
 
-// serveWait is how long a started container may take until it passes its health check.
-const serveWait = 30 * time.Second
+// How the effect of an operation is observed.
+const (
+	serveWait = 30 * time.Second       // a started container may take so long until it passes its health check
+	settled   = time.Second            // what cannot be probed must at least run so long
+	lookEvery = 100 * time.Millisecond // at what is known
+)
 
 // servingWords say how it is known that a service serves.
 func servingWords(s Service) string {
@@ -23,8 +27,10 @@ func (s *services) awaitServing(ctx context.Context, name, id string, wait time.
 		switch {
 		case svc.ID != id:
 			return false, nil // it is being replaced, or not seen yet
-		case svc.Health.State == Healthy || svc.Health.State == Unproven:
-			return svc.State == "running", nil
+		case svc.Health.State == Healthy:
+			return true, nil
+		case svc.Health.State == Unproven:
+			return s.now().Sub(svc.Started) >= settled, nil
 		case svc.State == "exited" || svc.State == "dead":
 			return false, Errorf(CodeConflict, "%s was started and ended at once: %s. Why: logs %s", name, svc.Health.Detail, name)
 		}
@@ -56,19 +62,19 @@ func (s *services) awaitRemoved(ctx context.Context, name, id string) error {
 	return err
 }
 
-// await looks at a service after everything that becomes known of it, until done says so. It lists the containers first,
-// so that nothing older than the call counts. When the time is over the error is CodeUnavailable with the last facts.
+// await looks at a service until done says so. It has the containers listed first, so that nothing older than the call
+// counts; from then on the events keep what is known fresh, and looking costs nothing. When the time is over the error is
+// CodeUnavailable with the last facts.
 func (s *services) await(ctx context.Context, name string, wait time.Duration, done func(Service) (bool, error)) (Service, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
-	stream, leave := s.hub.Join(ctx)
-	defer leave()
 	var last Service
 	for fresh := false; ; {
+		pause := lookEvery
 		if !fresh {
 			s.suspect(name)
-			fresh = s.relist(ctx) == nil
+			fresh, pause = s.relist(ctx) == nil, listRetry
 		}
 		if fresh {
 			svc, _, err := s.find(name)
@@ -79,22 +85,12 @@ func (s *services) await(ctx context.Context, name string, wait time.Duration, d
 			if ok, err := done(svc); ok || err != nil {
 				return svc, err
 			}
+			pause = lookEvery
 		}
-		if !s.nextNews(ctx, stream, fresh) {
+		if !rest(ctx, pause, nil) {
 			return last, s.waitedInVain(ctx, name, last)
 		}
 	}
-}
-
-// nextNews waits for the next snapshot, or, while the engine does not answer, until it is worth asking again.
-func (s *services) nextNews(ctx context.Context, stream func(func(Received[*Snapshot]) bool), fresh bool) bool {
-	if !fresh {
-		return rest(ctx, listRetry, nil)
-	}
-	for range stream {
-		return true
-	}
-	return false
 }
 
 // waitedInVain says what is known when the time is over.

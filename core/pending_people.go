@@ -3,16 +3,56 @@ package core
 import (
 	"context"
 	"iter"
+	"sync"
+
+	"github.com/google/uuid"
 )
 
 type (
-	jobs   struct{}
+	jobs struct {
+		mu   sync.Mutex
+		wg   sync.WaitGroup
+		list map[string]*jobRun
+	}
+	jobRun struct {
+		mu  sync.Mutex
+		job Job
+	}
 	access struct{}
 	shells struct{}
 )
 
-func newJobs(*Core) *jobs                            { return &jobs{} }
-func (*jobs) close()                                 {}
+func newJobs(*Core) *jobs { return &jobs{list: map[string]*jobRun{}} }
+func (js *jobs) close()   { js.wg.Wait() }
+func (js *jobs) start(ctx context.Context, kind, target string, run func(context.Context, *jobRun) error) (Job, error) {
+	j := &jobRun{job: Job{ID: uuid.NewString(), Kind: kind, Target: target, By: ActorFrom(ctx), State: JobRunning}}
+	js.mu.Lock()
+	js.list[j.job.ID] = j
+	js.mu.Unlock()
+	js.wg.Go(func() {
+		err := run(context.WithoutCancel(ctx), j)
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.job.State = JobDone
+		if err != nil {
+			j.job.State, j.job.Result = JobFailed, MessageOf(err)
+		}
+	})
+	return j.job, nil
+}
+func (j *jobRun) step(text string) { j.mu.Lock(); defer j.mu.Unlock(); j.job.Step = text }
+func (j *jobRun) print(text string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.job.Output = append(j.job.Output, text)
+}
+func (j *jobRun) progress(p float64) { j.mu.Lock(); defer j.mu.Unlock(); j.job.Progress = p }
+func (j *jobRun) result(text string) { j.mu.Lock(); defer j.mu.Unlock(); j.job.Result = text }
+
+func (*access) count() int { return 0 }
+
+var errPending = Errorf(CodeUnavailable, "Not built yet.")
+
 func (*jobs) interrupt(context.Context) error        { return nil }
 func newAccess(*Core) *access                        { return &access{} }
 func (*access) run(ctx context.Context)              { <-ctx.Done() }
@@ -22,7 +62,16 @@ func (c *Core) interruptAudit(context.Context) error { return nil }
 func (c *Core) roleFor(op Info) Role                 { return op.Role }
 
 func listJobs(context.Context, *Core, struct{}) ([]Job, error) { return nil, errPending }
-func showJob(context.Context, *Core, JobIn) (Job, error)       { return Job{}, errPending }
+func showJob(_ context.Context, c *Core, in JobIn) (Job, error) {
+	c.jobs.mu.Lock()
+	defer c.jobs.mu.Unlock()
+	if j := c.jobs.list[in.ID]; j != nil {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		return j.job, nil
+	}
+	return Job{}, Errorf(CodeNotFound, "no job")
+}
 func followJob(context.Context, *Core, JobIn) iter.Seq2[Job, error] {
 	return func(func(Job, error) bool) {}
 }

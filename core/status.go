@@ -9,7 +9,7 @@ func getStatus(_ context.Context, c *Core, _ struct{}) (Status, error) {
 	snap := c.services.snapshot()
 	return Status{
 		Server: c.cfg.ServerName, Plane: c.charter.Name, Version: c.version, Started: c.started,
-		Journal: c.journal.Head(), Logs: c.logs.Stats(), Sessions: c.access.liveCount(), Snapshot: *snap,
+		Journal: c.journal.Head(), Logs: c.logs.Stats(), Sessions: c.access.count(), Snapshot: *snap,
 	}, nil
 }
 
