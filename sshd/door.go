@@ -39,7 +39,7 @@ func (d *Door) Handle(s *Session) int {
 	case len(argv) == 0:
 		return d.console(ctx, s, actor, live.Touch)
 	case argv[0] == "shell":
-		return d.shell(ctx, s, argv[1:])
+		return d.shell(ctx, s, argv[1:], live.Touch)
 	default:
 		return Run(ctx, d.core, argv, s, s.Stderr())
 	}
@@ -77,19 +77,35 @@ func (d *Door) console(ctx context.Context, s *Session, actor core.Actor, touch 
 		fmt.Fprintf(s.Stderr(), "%s Commands work: ssh ... help\n", core.MessageOf(err))
 		return ExitFailed
 	}
-	app := tui.New(ctx, tui.Options{
-		Core: d.core, Actor: actor, Touch: touch,
-		Shell: func(in core.OpenShellIn, done func(error) tea.Msg) tea.Cmd { return d.shellCmd(ctx, term, in, done) },
+	app := tui.New(tui.Options{
+		Context: ctx, Core: d.core, Actor: actor,
+		Shell: func(in core.OpenShellIn) tea.Cmd { return d.shellCmd(ctx, term, in, touch) },
 	})
-	if _, err := RunProgram(s, app); err != nil && s.Context().Err() == nil {
+	defer app.Close()
+	if _, err := RunProgram(s, attentive{app, touch}); err != nil && s.Context().Err() == nil {
 		d.log.Error("console", "session", s.ID(), "err", err)
 		return ExitFailed
 	}
 	return ExitOK
 }
 
+// attentive notes when somebody presses a key.
+type attentive struct {
+	tea.Model
+	touch func()
+}
+
+// Update passes every message on.
+func (m attentive) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	if _, ok := msg.(tea.KeyPressMsg); ok {
+		m.touch()
+	}
+	next, cmd := m.Model.Update(msg)
+	return attentive{next, m.touch}, cmd
+}
+
 // shellCmd suspends the console for a shell.
-func (d *Door) shellCmd(ctx context.Context, term *Term, in core.OpenShellIn, done func(error) tea.Msg) tea.Cmd {
+func (d *Door) shellCmd(ctx context.Context, term *Term, in core.OpenShellIn, touch func()) tea.Cmd {
 	return term.Exec(func(keys io.Reader, screen io.Writer, onResize func(func(width, height int))) error {
 		size := term.Size()
 		in.Cols, in.Rows, in.Term = size.Width, size.Height, term.Name()
@@ -97,7 +113,7 @@ func (d *Door) shellCmd(ctx context.Context, term *Term, in core.OpenShellIn, do
 		if err != nil {
 			return err
 		}
-		_, err = joinShell(ctx, sh, keys, screen, onResize)
+		_, err = joinShell(ctx, sh, touched{keys, touch}, screen, onResize)
 		return err
-	}, done)
+	}, func(err error) tea.Msg { return tui.ShellEnded{In: in, Err: err} })
 }

@@ -2,7 +2,6 @@ package sshd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -10,7 +9,7 @@ import (
 )
 
 // shell opens a shell as the whole session: ssh -t ... shell SERVICE [COMMAND...].
-func (d *Door) shell(ctx context.Context, s *Session, argv []string) int {
+func (d *Door) shell(ctx context.Context, s *Session, argv []string, touch func()) int {
 	term, ok := s.Term()
 	if !ok || len(argv) == 0 {
 		fmt.Fprintln(s.Stderr(), "Usage: ssh -t ... shell SERVICE [COMMAND...]; it needs a terminal, which -t asks for.")
@@ -21,43 +20,62 @@ func (d *Door) shell(ctx context.Context, s *Session, argv []string) int {
 		Service: argv[0], Command: argv[1:], Term: term.Name(), Cols: size.Width, Rows: size.Height,
 	})
 	if err != nil {
-		fmt.Fprintf(s.Stderr(), "shell: %s\n", core.SafeText(core.MessageOf(err)))
-		return exitCodes[core.CodeOf(err)]
+		return refuseShell(s, err)
 	}
-	code, err := joinShell(ctx, sh, s, term.Raw(), term.OnResize)
+	code, err := joinShell(ctx, sh, touched{s, touch}, term.Raw(), term.OnResize)
 	if err != nil {
-		fmt.Fprintf(s.Stderr(), "shell: %s\n", core.SafeText(core.MessageOf(err)))
-		return exitCodes[core.CodeOf(err)]
+		return refuseShell(s, err)
 	}
 	return code
 }
 
-// joinShell connects a shell with a terminal until the shell ends or the keys do, and closes it. It gives the shell's
-// exit code. The reader of the keys ends with them: the caller's gate takes them away as soon as this returns.
+// refuseShell says why there is no shell, or no longer one.
+func refuseShell(s *Session, err error) int {
+	fmt.Fprintf(s.Stderr(), "shell: %s\n", core.SafeText(core.MessageOf(err)))
+	return exitCodes[core.CodeOf(err)]
+}
+
+// joinShell connects a shell with a terminal until the shell ends, the keys end or ctx does, closes it, and gives its
+// exit code. Whoever called it must end the keys when it returns: one goroutine reads them until then.
 func joinShell(ctx context.Context, sh *core.Shell, keys io.Reader, screen io.Writer, onResize func(func(width, height int))) (int, error) {
-	onResize(func(width, height int) { _ = sh.Resize(ctx, width, height) }) // a size that arrives too late is of no use
+	onResize(func(width, height int) { _ = sh.Resize(width, height) }) // a size for a shell that has ended is of no use
 	defer onResize(nil)
 	typed := make(chan struct{})
-	go func() { // ends with the keys, or with the write to a closed shell
+	go func() {
 		defer close(typed)
-		_, _ = io.Copy(sh, keys) // either side's end is the end
+		_, _ = io.Copy(sh, keys) // the end of either side is the end
 	}()
 	shown := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(screen, sh)
 		shown <- err
 	}()
-	var err error
 	select {
-	case err = <-shown: // the shell has ended
-	case <-typed: // the user has gone
-		err = errors.Join(sh.Close(), <-shown)
+	case err := <-shown:
+		closeErr := sh.Close()
+		if err == nil {
+			err = closeErr
+		}
+		return sh.ExitCode(), err
+	case <-typed:
 	case <-ctx.Done():
-		err = errors.Join(sh.Close(), <-shown)
 	}
-	if errors.Is(err, io.EOF) {
-		err = nil
+	err := sh.Close()
+	<-shown // its error is that we closed it
+	return sh.ExitCode(), err
+}
+
+// touched notes when somebody types.
+type touched struct {
+	io.Reader
+	touch func()
+}
+
+// Read passes on what was typed.
+func (t touched) Read(p []byte) (int, error) {
+	n, err := t.Reader.Read(p)
+	if n > 0 {
+		t.touch()
 	}
-	code, codeErr := sh.ExitCode(context.WithoutCancel(ctx))
-	return code, errors.Join(err, codeErr, sh.Close())
+	return n, err
 }
