@@ -14,6 +14,7 @@ const (
 	labelLayer    = "com.matrx.layer"
 	labelInstance = "com.matrx.instance"
 	labelHealth   = "com.matrx.health"
+	labelProject  = "com.matrx.project"
 
 	composeProject = "com.docker.compose.project"
 	composeService = "com.docker.compose.service"
