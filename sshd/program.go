@@ -50,8 +50,8 @@ type program struct {
 	execs    chan struct{} // a token while something else has the terminal
 	execSeen chan struct{} // capacity 1: the exec mark has arrived
 
-	ended    chan struct{} // closed when the end was asked for
-	endOnce  sync.Once
+	ended   chan struct{} // closed when the end was asked for
+	endOnce sync.Once
 
 	// Of the event loop alone.
 	quitting bool // everything but the end is dropped

@@ -332,7 +332,10 @@ func TestAShellHasTheTerminalToItselfAndTheProgramComesBack(t *testing.T) {
 	s.Type("echoed\r")
 	s.WaitFor("the echo of the terminal and of cat", func(text string) bool { return strings.Count(text, "echoed") == 2 })
 	s.Type("\x03")
-	s.Wait("^C")
+	s.WaitFor("the prompt after ^C", func(text string) bool {
+		_, after, interrupted := strings.Cut(text, "^C")
+		return interrupted && strings.Contains(after, "sh>")
+	})
 	s.Type("exit\r")
 	s.Wait("back:1")
 	s.Wait("desk 100x30")

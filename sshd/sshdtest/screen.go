@@ -23,7 +23,7 @@ type Screen struct {
 	session *gossh.Session
 	stdin   io.WriteCloser
 
-	mu      sync.Mutex // guards the emulator's Write, String and Resize; not Read, which waits for them
+	mu      sync.Mutex   // guards the emulator's Write, String and Resize; not Read, which waits for them
 	em      *vt.Emulator // nil after Close
 	last    string       // the text at Close
 	raw     []byte       // what came last, at most maxRaw
@@ -146,7 +146,9 @@ func (s *Screen) Close() {
 	defer s.mu.Unlock()
 	if s.em != nil {
 		s.last = s.text()
-		_ = s.em.Close()
+		if answers, ok := s.em.InputPipe().(io.Closer); ok {
+			_ = answers.Close() // ends the copying; the emulator's own Close may not be called beside its Read
+		}
 		s.em, s.raw = nil, nil
 	}
 }
