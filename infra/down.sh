@@ -52,7 +52,7 @@ remove_images() {
 remove_local() {
 	local folder
 	for folder in "$@"; do rm -rf "${local_dir:?}/$folder"; done
-	rmdir "$local_dir" 2>/dev/null || say "kept $local_dir: it holds what up.sh did not make"
+	rmdir "$local_dir" 2>/dev/null || say "kept $local_dir: something else is in it"
 }
 
 main() {
