@@ -43,7 +43,8 @@ func run(mode string, args []string) int {
 		return number(args)
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM, syscall.SIGHUP)
-		select {}
+		time.Sleep(time.Hour)
+		return 0
 	case "flap":
 		fmt.Println("flap", time.Now().UnixNano())
 		time.Sleep(300 * time.Millisecond)
