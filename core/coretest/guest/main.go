@@ -50,6 +50,11 @@ func run(mode string, args []string) int {
 		time.Sleep(300 * time.Millisecond)
 		return 1
 	case "spew":
+		if code := spew(args); code != 0 {
+			return code
+		}
+		return untilTold()
+	case "pour":
 		return spew(args)
 	case "binary":
 		return binary(number(args))
@@ -101,10 +106,7 @@ func spew(args []string) int {
 			return 1
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return 1
-	}
-	return untilTold()
+	return code(w.Flush())
 }
 
 // binary writes n bytes of every value, without regard for lines.
