@@ -183,5 +183,5 @@ func writeShared(path string, raw []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, raw, 0o600)
+	return renameio.WriteFile(path, raw, 0o600, renameio.WithStaticPermissions(0o600))
 }
