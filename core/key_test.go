@@ -1,7 +1,7 @@
 package core
 
 import (
-	"crypto/dsa" //nolint:staticcheck // made to be refused
+	"crypto/dsa" //lint:ignore SA1019 a key of this kind is made to be refused
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
