@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -177,7 +178,14 @@ func (s *services) examine(ctx context.Context, d doubt) (census, map[string]Con
 func (s *services) containers(ctx context.Context) ([]Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, engineWait)
 	defer cancel()
-	return s.docker.Containers(ctx)
+	list, err := s.docker.Containers(ctx)
+	return slices.DeleteFunc(list, s.foreign), err
+}
+
+// foreign is true for a container of another stack on the same engine: it is not ours to show or to act on.
+func (s *services) foreign(c Container) bool {
+	ours, theirs := s.project, c.Labels[labelProject]
+	return ours != "" && theirs != "" && theirs != ours
 }
 
 // inspect asks for the details of some containers. One that has gone meanwhile is left out.

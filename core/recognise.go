@@ -15,6 +15,7 @@ const (
 	labelInstance = "com.matrx.instance"
 	labelHealth   = "com.matrx.health"
 	labelHelper   = "com.matrx.helper" // on containers in which a control plane does something of its own
+	labelProject  = "com.matrx.project"
 
 	composeProject = "com.docker.compose.project"
 	composeService = "com.docker.compose.service"

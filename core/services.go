@@ -24,6 +24,7 @@ const (
 // wait for nothing but a short lock; nobody waits for the engine but who asked it to do something.
 type services struct {
 	charter Charter
+	project string // of our stack; empty when there is only one
 	docker  Docker
 	meter   StatsSource
 	host    HostMeter
@@ -66,7 +67,7 @@ const notAsked = "It has not been asked yet."
 
 func newServices(c *Core, p Parts) *services {
 	s := &services{
-		charter: c.charter, docker: p.Docker, meter: p.Usage, host: p.Host, prober: p.Prober, collect: p.Collect,
+		charter: c.charter, project: c.cfg.Project, docker: p.Docker, meter: p.Usage, host: p.Host, prober: p.Prober, collect: p.Collect,
 		journal: p.Journal, logs: p.Logs, log: c.log, now: c.now,
 		hub: NewHub[*Snapshot](1), changed: signal(), urgent: signal(), kick: signal(), probes: signal(), looked: signal(),
 		listing: make(chan struct{}, 1), board: newBoard(c.charter, ownContainer()),

@@ -209,7 +209,11 @@ func (c *Core) commit(ctx context.Context, edits ...edit) error {
 		}
 		recs = append(recs, rec)
 	}
-	entries, err := c.journal.Append(context.WithoutCancel(ctx), recs...)
+	write := c.journal.Append
+	if reliefFrom(ctx) {
+		write = c.journal.AppendRelief
+	}
+	entries, err := write(context.WithoutCancel(ctx), recs...)
 	if err != nil {
 		return err
 	}
