@@ -27,6 +27,7 @@ type planeRig struct {
 	collect *collected
 	logs    *quietLogs
 	proxy   *scriptedProxy
+	root    string // MATRX_ROOT
 	surroundings
 }
 
@@ -35,7 +36,7 @@ func newPlane(t testing.TB, prepare func(*planeRig)) *planeRig {
 	t.Helper()
 	r := &planeRig{
 		t: t, engine: coretest.NewDocker(), journal: coretest.NewJournal(), prober: &scriptedProber{}, collect: &collected{},
-		logs: &quietLogs{}, proxy: &scriptedProxy{},
+		logs: &quietLogs{}, proxy: &scriptedProxy{}, root: t.TempDir(),
 	}
 	if prepare != nil {
 		prepare(r)
@@ -55,7 +56,7 @@ func newPlane(t testing.TB, prepare func(*planeRig)) *planeRig {
 
 func (r *planeRig) parts() core.Parts {
 	cfg, err := core.LoadConfig(func(name string) string {
-		return map[string]string{"MATRX_ROOT": r.t.TempDir()}[name]
+		return map[string]string{"MATRX_ROOT": r.root}[name]
 	})
 	if err != nil {
 		r.t.Fatal(err)
