@@ -62,9 +62,10 @@ func build(ctx context.Context, cfg core.Config, charter core.Charter, log *slog
 
 // parts opens the adapters.
 func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter, data string, log *slog.Logger) (core.Parts, error) {
+	prober, meter := probe.New(), host.New(cfg.ProcRoot, cfg.Root)
 	p := core.Parts{
 		Config: cfg, Charter: charter, Version: Version(), Log: log,
-		Prober: probe.New(), Host: host.New(cfg.ProcRoot, cfg.Root),
+		Prober: prober, Net: prober, Host: meter, Disks: meter,
 	}
 	var err error
 	if p.Docs, err = docs.Handbook(); err != nil {
@@ -109,7 +110,7 @@ func listenSSH(ctx context.Context, cfg core.Config, charter core.Charter, c *co
 		log.Warn("a line of MATRX_SSH_CA is skipped", "line", p.Line, "reason", p.Reason)
 	}
 	return sshd.Listen(ctx, sshd.Config{
-		Addr: cfg.SSHAddr, HostKeyPath: filepath.Join(cfg.Data(charter), "ssh_host_ed25519_key"), Logger: log,
+		Addr: cfg.SSHAddr, HostKeyPath: cfg.HostKey(charter), Logger: log,
 		Keys: sshd.JoinKeys(sshd.CoreKeys(c), authority), Handle: sshd.NewDoor(c, log).Handle,
 	})
 }
