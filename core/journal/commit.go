@@ -193,6 +193,7 @@ func (j *Journal) advance(seg segment, next mark, records int64) bool {
 	last.size, last.records = next.off, seg.records+records
 	next.records = last.records
 	j.head = next
+	j.inflight = nil // too late for the watchdog
 	return true
 }
 

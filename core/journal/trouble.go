@@ -105,11 +105,14 @@ func (j *Journal) reopen(ctx context.Context) error {
 		return j.fail(err)
 	}
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.trouble != was { // the watchdog's
-		return j.trouble.error()
+	over := j.trouble == was // else the watchdog gave up meanwhile
+	if over {
+		j.trouble = nil
 	}
-	j.trouble = nil
+	j.mu.Unlock()
+	if !over {
+		return j.fail(errGivenUp)
+	}
 	return nil
 }
 
