@@ -105,17 +105,15 @@ func (j *Journal) troubled() error {
 
 // reopen is recover for a journal in trouble; when it works the trouble is over. Only the leader calls it.
 func (j *Journal) reopen(ctx context.Context) error {
-	j.mu.Lock()
-	was, shown, unread := j.trouble, j.head.seq, !j.known
-	j.mu.Unlock()
+	unread := !j.known
 	if err := j.recover(ctx); err != nil {
 		return j.fail(err)
 	}
-	if _, head := j.place(); unread && head.seq != shown {
+	if _, head := j.place(); unread && head.seq != j.shown {
 		return j.fail(errBehind)
 	}
 	j.mu.Lock()
-	over := j.trouble == was // else the watchdog gave up meanwhile
+	over := !j.givenUp // by the watchdog meanwhile
 	if over {
 		j.trouble = nil
 	}
