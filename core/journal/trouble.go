@@ -113,14 +113,8 @@ func (j *Journal) reopen(ctx context.Context) error {
 		return j.fail(errBehind)
 	}
 	j.mu.Lock()
-	over := !j.givenUp // by the watchdog meanwhile
-	if over {
-		j.trouble = nil
-	}
-	j.mu.Unlock()
-	if !over {
-		return j.fail(errGivenUp)
-	}
+	defer j.mu.Unlock()
+	j.trouble = nil
 	return nil
 }
 
