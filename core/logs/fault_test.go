@@ -358,6 +358,7 @@ func TestAnAbandonedSearchLeavesNothingBehind(t *testing.T) {
 		break
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var last error
 	for _, err := range st.Search(ctx, core.LogQuery{Match: "line"}) {
 		cancel()
