@@ -94,6 +94,26 @@ func TestNoKeyIsLostBetweenProgramAndShell(t *testing.T) {
 	}
 }
 
+func TestAReaderThatTheShellLeftBehindEndsWithIt(t *testing.T) {
+	ended := make(chan error, 1)
+	r := start(t, atDesk(func(in io.Reader, _ io.Writer, _ func(func(width, height int))) error {
+		go func() {
+			_, err := io.Copy(io.Discard, in)
+			ended <- err
+		}()
+		return nil
+	}), nil)
+	s := sshdtest.Open(t, r.dial(t), sshdtest.ScreenConfig{})
+	s.Wait("desk")
+	s.Type("S")
+	s.Wait("back:1")
+	if err := receive(t, "the end of the reader", ended); err != nil {
+		t.Fatal(err)
+	}
+	s.Type("abc")
+	s.Wait("keys:abc")
+}
+
 func TestTheShellStartsAtOnce(t *testing.T) {
 	r := start(t, atDesk(echo(1)), nil)
 	s := sshdtest.Open(t, r.dial(t), sshdtest.ScreenConfig{})
