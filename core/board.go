@@ -46,6 +46,9 @@ func takeCensus(list []Container) census {
 	c := census{list, map[string]claim{}, make(map[string]identity, len(list))}
 	byName := map[string][]claim{}
 	for _, container := range list {
+		if container.Labels[labelHelper] != "" {
+			continue // short-lived, ours, no service
+		}
 		id := recognise(container)
 		c.owners[container.ID] = id
 		byName[id.name] = append(byName[id.name], claim{identity: id, container: container})
@@ -195,7 +198,9 @@ func (b *board) followRenames(claims map[string]claim) {
 		}
 		_, claimed := claims[old]
 		switch {
-		case claimed || b.rows[name] != nil:
+		case claimed, k.declared && b.rows[name] != nil:
+		case b.rows[name] != nil:
+			delete(b.rows, old)
 		case k.declared && !claims[name].declared:
 			k.renamed = claims[name].container.Name
 		default:

@@ -22,7 +22,7 @@ func nearNames(name string, names []string) []string {
 		switch {
 		case name != "" && strings.Contains(lower, name):
 			found = append(found, match{candidate, 0})
-		case far <= max(1, len(name)/3):
+		case far <= max(1, len(name)/4):
 			found = append(found, match{candidate, far})
 		}
 	}

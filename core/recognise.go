@@ -14,6 +14,7 @@ const (
 	labelLayer    = "com.matrx.layer"
 	labelInstance = "com.matrx.instance"
 	labelHealth   = "com.matrx.health"
+	labelHelper   = "com.matrx.helper" // on containers in which a control plane does something of its own
 	labelProject  = "com.matrx.project"
 
 	composeProject = "com.docker.compose.project"

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 
 	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/cgroup"
 	"github.com/codematrx/matrx-ship/core/docker"
 	"github.com/codematrx/matrx-ship/core/host"
 	"github.com/codematrx/matrx-ship/core/journal"
@@ -62,9 +63,10 @@ func build(ctx context.Context, cfg core.Config, charter core.Charter, log *slog
 
 // parts opens the adapters.
 func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter, data string, log *slog.Logger) (core.Parts, error) {
+	prober, meter := probe.New(), host.New(cfg.ProcRoot, cfg.Root)
 	p := core.Parts{
 		Config: cfg, Charter: charter, Version: Version(), Log: log,
-		Prober: probe.New(), Host: host.New(cfg.ProcRoot, cfg.Root),
+		Prober: prober, Net: prober, Host: meter, Disks: meter,
 	}
 	var err error
 	if p.Docs, err = docs.Handbook(); err != nil {
@@ -79,13 +81,29 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 	if err != nil {
 		return p, err
 	}
-	p.Docker, p.Usage, b.closes = engine, engine, append(b.closes, engine.Close)
+	p.Docker, b.closes = engine, append(b.closes, engine.Close)
+	if p.Usage, err = b.usage(cfg, engine); err != nil {
+		return p, err
+	}
 	proxy, err := traefik.New(cfg.TraefikAPI)
 	if err != nil {
 		return p, err
 	}
 	p.Proxy, b.closes = proxy, append(b.closes, func() error { proxy.Close(); return nil })
 	return p, b.openLogs(&p, engine, data, log)
+}
+
+// usage measures containers from the kernel's files where they are mounted, else by the engine.
+func (b *built) usage(cfg core.Config, engine *docker.Docker) (core.StatsSource, error) {
+	if cfg.CgroupRoot == "" {
+		return engine, nil
+	}
+	source, err := cgroup.Open(cgroup.Config{Root: cfg.CgroupRoot, Proc: cfg.ProcRoot, Engine: engine, Else: engine})
+	if err != nil {
+		return nil, err
+	}
+	b.closes = append(b.closes, source.Close)
+	return source, nil
 }
 
 // openLogs opens the store of collected logs and the collector that fills it from the engine.
@@ -109,7 +127,7 @@ func listenSSH(ctx context.Context, cfg core.Config, charter core.Charter, c *co
 		log.Warn("a line of MATRX_SSH_CA is skipped", "line", p.Line, "reason", p.Reason)
 	}
 	return sshd.Listen(ctx, sshd.Config{
-		Addr: cfg.SSHAddr, HostKeyPath: filepath.Join(cfg.Data(charter), "ssh_host_ed25519_key"), Logger: log,
+		Addr: cfg.SSHAddr, HostKeyPath: cfg.HostKey(charter), Logger: log,
 		Keys: sshd.JoinKeys(sshd.CoreKeys(c), authority), Handle: sshd.NewDoor(c, log).Handle,
 	})
 }
