@@ -2,6 +2,7 @@ package reap
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -23,9 +24,14 @@ func TestMain(m *testing.M) {
 		child := exec.Command("/proc/self/exe")
 		child.Env = []string{"REAP_PLAY=stubborn"}
 		child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-		if err := child.Start(); err != nil {
+		said, err := child.StdoutPipe()
+		if err != nil || child.Start() != nil {
 			os.Exit(1)
 		}
+		if _, err := said.Read(make([]byte, 16)); err != nil { // it ignores the hang-up from now on
+			os.Exit(1)
+		}
+		_, _ = fmt.Println(child.Process.Pid)
 	}
 	_, _ = os.Stdout.WriteString("ready\n")
 	time.Sleep(time.Hour)
@@ -33,6 +39,13 @@ func TestMain(m *testing.M) {
 
 // play starts this binary in a role and waits until it is ready.
 func play(t *testing.T, role, marker string) *exec.Cmd {
+	t.Helper()
+	cmd, _ := playSaying(t, role, marker)
+	return cmd
+}
+
+// playSaying is play with the first word that the process says.
+func playSaying(t *testing.T, role, marker string) (*exec.Cmd, string) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = []string{"REAP_PLAY=" + role, Variable + "=" + marker}
@@ -43,15 +56,18 @@ func play(t *testing.T, role, marker string) *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := out.Read(make([]byte, 16)); n == 0 {
+	var word string
+	if _, err := fmt.Fscan(out, &word); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	return cmd
+	return cmd, word
 }
 
 func ended(t *testing.T, cmd *exec.Cmd) syscall.Signal {
 	t.Helper()
+	late := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() }) // so that a failure shows instead of hanging
+	defer late.Stop()
 	_ = cmd.Wait()
 	return cmd.ProcessState.Sys().(syscall.WaitStatus).Signal()
 }
@@ -99,12 +115,18 @@ func TestAStoppedProcessEndsToo(t *testing.T) {
 }
 
 func TestAChildThatForgotItsMarkerEndsToo(t *testing.T) {
-	cmd := play(t, "parent", marker(t))
+	cmd, child := playSaying(t, "parent", marker(t))
 	n, err := Run(t.Context(), "/proc", marker(t), 300*time.Millisecond)
 	if n != 2 || err != nil {
 		t.Errorf("%d ended, %v", n, err)
 	}
-	ended(t, cmd)
+	if s := ended(t, cmd); s != syscall.SIGHUP {
+		t.Errorf("the parent ended by %s", s)
+	}
+	stat, err := os.ReadFile("/proc/" + child + "/stat")
+	if err == nil && !strings.Contains(string(stat), ") Z ") {
+		t.Errorf("the child lives: %s", stat)
+	}
 }
 
 func TestNothingToEndIsNoError(t *testing.T) {
