@@ -183,5 +183,12 @@ func writeShared(path string, raw []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, raw, 0o600)
+	file, err := renameio.NewPendingFile(path, renameio.WithStaticPermissions(0o600))
+	if err != nil {
+		return err
+	}
+	if _, err := file.Write(raw); err != nil {
+		return errors.Join(err, file.Cleanup())
+	}
+	return errors.Join(file.CloseAtomicallyReplace(), file.Cleanup())
 }

@@ -52,7 +52,7 @@ remove_images() {
 remove_local() {
 	local folder
 	for folder in "$@"; do rm -rf "${local_dir:?}/$folder"; done
-	rmdir "$local_dir" 2>/dev/null || say "kept $local_dir: it holds what up.sh did not make"
+	rmdir "$local_dir" 2>/dev/null || say "kept $local_dir: something else is in it"
 }
 
 main() {
@@ -62,13 +62,14 @@ main() {
 	have docker || die "there is no docker command, so there is nothing to take down"
 	find_engine
 	engine_answers || die "no Docker Engine answers at $docker_socket; containers that it kept cannot be removed now"
+	[[ ! -d $local_dir ]] || only_one
 	step "Taking down $project"
 	remove_containers
 	remove_networks
 	if [[ $clean == yes ]]; then
 		remove_volumes
 		remove_images
-		folders=(srv ssh env git log build stack.json registry test-log bench-log)
+		folders=(srv ssh env git log build stack.json registry lock test-log bench-log)
 		stop_own_engine && folders+=(engine)
 		remove_local "${folders[@]}"
 	else

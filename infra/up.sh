@@ -52,8 +52,8 @@ make_repository() {
 seen_working() {
 	wait_until 60 answers "http://$listen:$port_manager_http/readyz" || not_ready matrx-manager
 	wait_until 60 answers "http://$listen:$port_deploy_http/readyz" || not_ready deploy-server
-	wait_until 60 host_keys "$port_manager_ssh" || not_ready matrx-manager
-	wait_until 60 host_keys "$port_deploy_ssh" || not_ready deploy-server
+	wait_until 60 host_key "$port_manager_ssh" || not_ready matrx-manager
+	wait_until 60 host_key "$port_deploy_ssh" || not_ready deploy-server
 	wait_until 60 routed "demo.$domain" || not_ready ship-demo
 	wait_until 60 routed "manager.$domain" || not_ready matrx-manager
 	wait_until 60 routed "deploy.$domain" || not_ready deploy-server
@@ -64,15 +64,19 @@ answers() { curl -fsS --max-time 5 -o /dev/null "$@" 2>/dev/null; }
 
 routed() { answers --insecure --noproxy '*' --resolve "$1:$port_websecure:$listen" "https://$1:$port_websecure/healthz"; }
 
-host_keys() { [[ -n $(ssh-keyscan -T 5 -p "$1" "$listen" 2>/dev/null) ]]; }
+# host_key asks a plane for its key, once: connections without a login count against their source.
+declare -A fingerprints=()
+host_key() {
+	local key
+	key=$(ssh-keyscan -T 5 -t ed25519 -p "$1" "$listen" 2>/dev/null)
+	[[ -n $key ]] && fingerprints[$1]=$(ssh-keygen -lf - <<<"$key" | cut -d' ' -f2)
+}
 
 # not_ready ends the run with the last words of the container that should have answered.
 not_ready() {
 	docker logs --tail 20 "$prefix$1" 2>&1 | sed 's/^/    | /' >&2
 	die "$prefix$1 did not answer within 60 s; its last lines are above (docker logs $prefix$1)"
 }
-
-fingerprint() { ssh-keyscan -T 5 -p "$1" "$listen" 2>/dev/null | ssh-keygen -lf - | awk '{print $2}'; }
 
 # describe_stack writes what tests need to find the stack.
 describe_stack() {
@@ -94,10 +98,10 @@ closing_words() {
 	((changes > 0)) || printf '; nothing had to change'
 	printf '.\n\n  Server Manager   ssh -p %s %s\n' "$port_manager_ssh" "$listen"
 	printf '                   http://%s:%s/   https://manager.%s:%s/\n' "$listen" "$port_manager_http" "$domain" "$port_websecure"
-	printf '                   host key %s\n' "$(fingerprint "$port_manager_ssh")"
+	printf '                   host key %s\n' "${fingerprints[$port_manager_ssh]}"
 	printf '  Deploy Server    ssh -p %s %s\n' "$port_deploy_ssh" "$listen"
 	printf '                   http://%s:%s/   https://deploy.%s:%s/\n' "$listen" "$port_deploy_http" "$domain" "$port_websecure"
-	printf '                   host key %s\n' "$(fingerprint "$port_deploy_ssh")"
+	printf '                   host key %s\n' "${fingerprints[$port_deploy_ssh]}"
 	printf '  Sample app       curl -k --resolve demo.%s:%s:%s https://demo.%s:%s/\n' "$domain" "$port_websecure" "$listen" "$domain" "$port_websecure"
 	printf '  Another key      ssh -i %q -p %s %s\n' "${local_key#"$PWD"/}" "$port_manager_ssh" "$listen"
 	printf '\nType next:\n\n  ssh -p %s %s\n  ssh -p %s %s status --json | jq\n' "$port_manager_ssh" "$listen" "$port_manager_ssh" "$listen"
@@ -110,6 +114,7 @@ main() {
 	check_settings
 	mkdir -p "$local_dir" "$log_dir" "$env_dir" "$cache_dir"
 	chmod 0700 "$env_dir"
+	only_one
 	printf 'matrx-ship: the local stack "%s", under %s\n' "$project" "$local_dir"
 	step "Tools" && need_stack_packages && need_go
 	step "Engine" && ensure_engine

@@ -1,7 +1,6 @@
 package sshd
 
 import (
-	"context"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -16,8 +15,9 @@ type conn struct {
 	srv      *Server
 	id       string
 	accepted time.Time
-	heard    atomic.Bool // the client has sent something
-	refused  atomic.Bool // a key or another method was tried and refused
+	heard    atomic.Bool   // the client has sent something
+	refused  atomic.Bool   // a key or another method was tried and refused
+	gone     chan struct{} // closed when the connection is over
 
 	mu       sync.Mutex
 	hard     time.Time // deadline set from above, which no write may outlive
@@ -168,6 +168,7 @@ func (c *conn) drop(reason string) {
 
 // finish is the end of a connection: it waits for the sessions, whose contexts are done by then.
 func (c *conn) finish() {
+	close(c.gone)
 	c.refuse()
 	for _, s := range c.live() {
 		s.hangUp()
@@ -184,12 +185,12 @@ func (c *conn) finish() {
 
 // watch asks the client regularly whether it lives, and closes the connection when no answer comes. SSH itself would
 // not notice a dead or frozen client.
-func (c *conn) watch(ctx context.Context, ssh gossh.Conn) {
+func (c *conn) watch(ssh gossh.Conn) {
 	tick := time.NewTicker(c.srv.limits.Keepalive)
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-c.gone:
 			return
 		case <-tick.C:
 		}

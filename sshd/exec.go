@@ -57,9 +57,15 @@ func (e *execution) takeInput() {
 	}
 }
 
+// leastExec is how long an execution takes at least. Bubble Tea 2.0.10 stops its frame ticker in a goroutine that it
+// does not wait for; when the program were back before that has happened, its screen would stay still for ever.
+const leastExec = 50 * time.Millisecond
+
 // Run runs the shell, and gives the terminal back to the program.
 func (e *execution) Run() (err error) {
 	p := e.p
+	least := time.NewTimer(leastExec)
+	defer func() { <-least.C }()
 	defer func() {
 		p.term.OnResize(func(w, h int) { p.term.Post("window size", tea.WindowSizeMsg{Width: w, Height: h}) })
 		p.resume()

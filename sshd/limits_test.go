@@ -128,8 +128,9 @@ func TestFailedLoginsMakeTheSourceWait(t *testing.T) {
 			return false
 		}
 		defer func() { _ = nc.Close() }()
-		line, _ := io.ReadAll(io.LimitReader(nc, 24))
-		return strings.HasPrefix(string(line), "Not allowed at this time")
+		line := make([]byte, 64)
+		n, err := nc.Read(line)
+		return err == nil && string(line[:n]) == "Not allowed at this time\r\n"
 	})
 	if got := sshdtest.Run(t, client, "x", ""); got.Code != 0 {
 		t.Fatalf("the live connection: %+v", got)

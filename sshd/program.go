@@ -50,10 +50,13 @@ type program struct {
 	execs    chan struct{} // a token while something else has the terminal
 	execSeen chan struct{} // capacity 1: the exec mark has arrived
 
-	ended    chan struct{} // closed when the end was asked for
-	endOnce  sync.Once
-	quitting bool // of the event loop alone: everything but the end is dropped
-	late     int  // of the event loop alone: lateQuit messages that came
+	ended   chan struct{} // closed when the end was asked for
+	endOnce sync.Once
+
+	// Of the event loop alone.
+	quitting bool // everything but the end is dropped
+	pasting  bool // between the start and the end of a paste
+	late     int  // lateQuit messages that came
 
 	failure atomic.Pointer[error]
 }
@@ -134,10 +137,25 @@ func (p *program) filter(_ tea.Model, msg tea.Msg) tea.Msg {
 	case tea.SuspendMsg: // would stop the server
 		return nil
 	}
-	if p.quitting {
+	if p.quitting || p.fromMark(msg) {
 		return nil
 	}
 	return msg
+}
+
+// fromMark tells the end of a paste that a mark closed, though none was open, from a real one.
+func (p *program) fromMark(msg tea.Msg) bool {
+	switch msg.(type) {
+	case tea.PasteStartMsg:
+		p.pasting = true
+	case tea.PasteMsg:
+		return !p.pasting
+	case tea.PasteEndMsg:
+		was := p.pasting
+		p.pasting = false
+		return !was
+	}
+	return false
 }
 
 // mark acts on a mark; any other such sequence is the client's and means nothing.

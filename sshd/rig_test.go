@@ -72,7 +72,8 @@ func start(tb testing.TB, handle Handler, change func(*Config)) *rig {
 		}
 		<-served
 		if tb.Failed() {
-			tb.Logf("log of the server:\n%s", r.log)
+			text := r.log.String()
+			tb.Logf("end of the server's log:\n%s", text[max(0, len(text)-4000):])
 		}
 	})
 	return r

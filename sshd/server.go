@@ -130,7 +130,10 @@ func (s *Server) admit(nc net.Conn) {
 		_ = tcp.SetNoDelay(true) // a connection that is gone already shows at the first read
 	}
 	now := time.Now()
-	c := &conn{Conn: nc, srv: s, id: uuid.Must(uuid.NewV7()).String(), accepted: now, sessions: map[string]*Session{}}
+	c := &conn{
+		Conn: nc, srv: s, id: uuid.Must(uuid.NewV7()).String(), accepted: now,
+		gone: make(chan struct{}), sessions: map[string]*Session{},
+	}
 	if s.penalties.refused(nc.RemoteAddr(), now) {
 		s.turnAway(nc, "Not allowed at this time")
 		return

@@ -131,7 +131,7 @@ func (s *Server) handleChannel(_ *ssh.Server, sc *gossh.ServerConn, nc gossh.New
 	sess.opened(channel)
 	sess.out = &stream{w: channel, stall: s.limits.WriteStall, stalled: sess.stalled}
 	sess.errs = &stream{w: channel.Stderr(), stall: s.limits.WriteStall, stalled: sess.stalled}
-	c.keepalive.Do(func() { s.owned.Go(func() { c.watch(s.life, sc) }) })
+	c.keepalive.Do(func() { s.owned.Go(func() { c.watch(sc) }) })
 	sess.serveRequests(requests)
 	sess.hangUp()
 	sess.awaitHandler()

@@ -1,4 +1,4 @@
-//go:build integration
+//go:build integration || bench
 
 package docker
 
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/cgroup"
 	"github.com/codematrx/matrx-ship/core/coretest"
 	"github.com/google/uuid"
 	"github.com/moby/moby/api/types/container"
@@ -87,8 +88,9 @@ func imageName() string { return fmt.Sprintf("%sguest:%d", prefix, os.Getpid()) 
 
 // rig is a real engine with the test image.
 type rig struct {
-	d   *Docker
-	api *dockersdk.Client // the back door: what the docker CLI does
+	d     *Docker
+	api   *dockersdk.Client // the back door: what the docker CLI does
+	usage *cgroup.Source
 }
 
 // newRig opens the engine of the environment, or that of the host given, with the test image in it.
@@ -116,11 +118,25 @@ func newRig(t testing.TB, host string) *rig {
 	d, err := Open(Config{Host: api.DaemonHost(), Image: img.ID, Reaper: []string{"/guest", "reap"}, LockDir: t.TempDir()})
 	check(t, err)
 	t.Cleanup(func() { check(t, d.Close()) })
-	return &rig{d, api}
+	usage, err := cgroup.Open(cgroup.Config{Root: "/sys/fs/cgroup", Proc: "/proc", Engine: d, Else: d})
+	check(t, err)
+	t.Cleanup(func() { check(t, usage.Close()) })
+	return &rig{d, api, usage}
+}
+
+// plane is the engine as a control plane has it: usage comes from the kernel's files.
+type plane struct {
+	*Docker
+	usage core.StatsSource
+}
+
+// Stats measures from the kernel's files.
+func (p plane) Stats(ctx context.Context, id string) (core.StatsSample, error) {
+	return p.usage.Stats(ctx, id)
 }
 
 // Docker is the engine under test.
-func (r *rig) Docker() core.Docker { return r.d }
+func (r *rig) Docker() core.Docker { return plane{r.d, r.usage} }
 
 // Exec is the guest's command line.
 func (r *rig) Exec(args ...string) []string { return append([]string{"/guest"}, args...) }

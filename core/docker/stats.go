@@ -26,14 +26,28 @@ func (d *Docker) Stats(ctx context.Context, id string) (core.StatsSample, error)
 	if err != nil {
 		return core.StatsSample{}, err
 	}
-	if res.Read.IsZero() || res.CPUStats.CPUUsage.TotalUsage == 0 {
-		return core.StatsSample{}, core.Errorf(core.CodeConflict, "Cannot measure %s: it is not running.", id)
+	if res.Read.IsZero() {
+		return core.StatsSample{}, d.unmeasured(ctx, id)
 	}
 	memory, err := d.hostMemory(ctx)
 	if err != nil {
 		return core.StatsSample{}, err
 	}
 	return sampleOf(res, memory), nil
+}
+
+// unmeasured says why the engine gave an empty sample: it does so for a container that does not run, and some engines with
+// cgroup version 1 for every one (their containerd cannot read its own statistics).
+func (d *Docker) unmeasured(ctx context.Context, id string) error {
+	c, err := d.Container(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case c.State == "running":
+		return core.Errorf(core.CodeUnavailable, "Cannot measure %s: this engine gives no statistics. Mount the server's /sys/fs/cgroup and set MATRX_CGROUP_ROOT.", c.Name)
+	default:
+		return core.Errorf(core.CodeConflict, "Cannot measure %s: it is not running.", c.Name)
+	}
 }
 
 // hostMemory is the server's memory, which the engine gives as the limit of a container that has none.

@@ -19,17 +19,17 @@ const (
 
 // SetBounds changes what is enforced from now on. Zero keeps the present value, a negative one means no bound.
 func (st *Store) SetBounds(b core.LogBounds) {
-	st.mu.Lock()
+	st.boundsMu.Lock()
 	st.bounds.MaxBytes = cmp.Or(b.MaxBytes, st.bounds.MaxBytes)
 	st.bounds.MaxBytesPerService = cmp.Or(b.MaxBytesPerService, st.bounds.MaxBytesPerService)
 	st.bounds.MaxAge = cmp.Or(b.MaxAge, st.bounds.MaxAge)
-	st.mu.Unlock()
+	st.boundsMu.Unlock()
 	st.wakeKeeper()
 }
 
 func (st *Store) limits() core.LogBounds {
-	st.mu.Lock()
-	defer st.mu.Unlock()
+	st.boundsMu.Lock()
+	defer st.boundsMu.Unlock()
 	return st.bounds
 }
 

@@ -74,6 +74,8 @@ type Store struct {
 	mu       sync.Mutex // guards what follows; taken before a service's mutex
 	services map[string]*service
 	everyone []*viewer // viewers of all services, those to come included
+
+	boundsMu sync.Mutex // guards bounds; nothing else is locked under it
 	bounds   core.LogBounds
 
 	viewers       atomic.Int64

@@ -49,7 +49,7 @@ func hasNote(s stack, text string) error {
 
 func TestTheSampleAppKeepsItsNotesThroughDownAndUp(t *testing.T) {
 	s := theStack(t)
-	keys := run(t, "ssh-keyscan", "-p", fmt.Sprint(s.Ports.ManagerSSH), "127.0.0.1").out
+	keys := run(t, "ssh-keyscan", "-t", "ed25519", "-p", fmt.Sprint(s.Ports.ManagerSSH), "127.0.0.1").out
 	writeNote(t, s, "kept through down and up")
 	out := s.down(t)
 	if left := docker(t, "ps", "-aq", "--filter", "label=com.matrx.project="+s.Project); left != "" {
@@ -60,7 +60,7 @@ func TestTheSampleAppKeepsItsNotesThroughDownAndUp(t *testing.T) {
 	}
 	s.up(t)
 	answered(t, "the note is read again", func() error { return hasNote(s, "kept through down and up") })
-	again := run(t, "ssh-keyscan", "-p", fmt.Sprint(s.Ports.ManagerSSH), "127.0.0.1").out
+	again := run(t, "ssh-keyscan", "-t", "ed25519", "-p", fmt.Sprint(s.Ports.ManagerSSH), "127.0.0.1").out
 	if keyLines(again) != keyLines(keys) {
 		t.Errorf("the Manager's host key changed:\n%s\n%s", keys, again)
 	}

@@ -24,6 +24,8 @@ server_name=${MATRX_SERVER_NAME:-local}
 matrx_root=$local_dir/srv
 log_dir=$local_dir/log
 env_dir=$local_dir/env
+[[ -n ${HOME:-} ]] || HOME=$(getent passwd "$EUID" | cut -d: -f6)
+export HOME
 cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/matrx-ship
 
 # check_settings refuses values that could not become names, ports or mounts, before anything is made.
@@ -59,6 +61,12 @@ remember_not_done() { not_done+=("$1"); }
 die() {
 	printf '\nfailed: %s\n' "$*" >&2
 	exit 1
+}
+
+# only_one keeps two runs for one stack from working against each other. The lock ends with the script.
+only_one() {
+	exec 9>"$local_dir/lock"
+	flock --nonblock 9 || die "another make up or make down works on $project at this moment"
 }
 
 have() { command -v "$1" >/dev/null 2>&1; }

@@ -65,7 +65,7 @@ start_dockerd() {
 		flags+=(--live-restore --default-address-pool "base=10.213.0.0/16,size=24")
 	fi
 	say "starting dockerd (log: $engine_dir/dockerd.log)"
-	PATH=$PATH:/usr/sbin:/sbin setsid --fork dockerd "${flags[@]}" >>"$engine_dir/dockerd.log" 2>&1 </dev/null
+	PATH=$PATH:/usr/sbin:/sbin setsid --fork dockerd "${flags[@]}" >>"$engine_dir/dockerd.log" 2>&1 </dev/null 9>&-
 }
 
 # prepare_cgroups mounts the control groups where no init system did.

@@ -121,6 +121,7 @@ traefik_image() {
 	local context binary
 	if pull_image "$traefik_pull"; then
 		built_image=$traefik_pull
+		say "traefik: $traefik_pull"
 		return 0
 	fi
 	binary=$cache_dir/bin/traefik-v$traefik_version-$(go env GOARCH)
@@ -146,6 +147,7 @@ postgres_image() {
 	local context
 	if pull_image "$postgres_pull"; then
 		built_image=$postgres_pull
+		say "postgres: $postgres_pull"
 		return 0
 	fi
 	context=$(staged postgres)

@@ -23,9 +23,10 @@ type Screen struct {
 	session *gossh.Session
 	stdin   io.WriteCloser
 
-	mu      sync.Mutex // guards the emulator's Write, String and Resize; not Read, which waits for them
-	em      *vt.Emulator
-	raw     []byte // what came last, at most maxRaw
+	mu      sync.Mutex   // guards the emulator's Write, String and Resize; not Read, which waits for them
+	em      *vt.Emulator // nil after Close
+	last    string       // the text at Close
+	raw     []byte       // what came last, at most maxRaw
 	changed chan struct{}
 
 	ended chan struct{} // closed when the session is over
@@ -103,7 +104,8 @@ func (s *Screen) start(cfg ScreenConfig) {
 	if err != nil {
 		s.tb.Fatalf("start session: %v", err)
 	}
-	go func() { _, _ = io.Copy(s.stdin, s.em) }() // the emulator's answers; ends with Close
+	em := s.em
+	go func() { _, _ = io.Copy(s.stdin, em) }() // the emulator's answers; ends with Close
 	go s.await()
 }
 
@@ -131,13 +133,24 @@ func (s *Screen) Write(p []byte) (int, error) {
 		s.raw = s.raw[extra:]
 	}
 	defer s.signal()
+	if s.em == nil {
+		return len(p), nil
+	}
 	return s.em.Write(p)
 }
 
-// Close ends the session from the client's side.
+// Close ends the session from the client's side, and lets go of the emulator, which holds 4 MB.
 func (s *Screen) Close() {
 	_ = s.session.Close() // over already is fine
-	_ = s.em.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.em != nil {
+		s.last = s.text()
+		if answers, ok := s.em.InputPipe().(io.Closer); ok {
+			_ = answers.Close() // ends the copying; the emulator's own Close may not be called beside its Read
+		}
+		s.em, s.raw = nil, nil
+	}
 }
 
 // Type sends keys as they come over the wire: "j", "\r", "\x1b[A", "\x03".
@@ -166,7 +179,9 @@ func (s *Screen) Paste(text string) {
 func (s *Screen) Resize(width, height int) {
 	s.tb.Helper()
 	s.mu.Lock()
-	s.em.Resize(width, height)
+	if s.em != nil {
+		s.em.Resize(width, height)
+	}
 	s.mu.Unlock()
 	if err := s.session.WindowChange(height, width); err != nil {
 		s.tb.Fatalf("resize: %v", err)
@@ -181,6 +196,9 @@ func (s *Screen) Text() string {
 }
 
 func (s *Screen) text() string {
+	if s.em == nil {
+		return s.last
+	}
 	lines := strings.Split(s.em.String(), "\n")
 	for i, line := range lines {
 		lines[i] = strings.TrimRight(line, " \r")
@@ -199,7 +217,7 @@ func (s *Screen) Raw() string {
 func (s *Screen) AltScreen() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.em.IsAltScreen()
+	return s.em != nil && s.em.IsAltScreen()
 }
 
 // Wait waits until text is on the screen.

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 
 	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/cgroup"
 	"github.com/codematrx/matrx-ship/core/docker"
 	"github.com/codematrx/matrx-ship/core/host"
 	"github.com/codematrx/matrx-ship/core/journal"
@@ -80,13 +81,29 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 	if err != nil {
 		return p, err
 	}
-	p.Docker, p.Usage, b.closes = engine, engine, append(b.closes, engine.Close)
+	p.Docker, b.closes = engine, append(b.closes, engine.Close)
+	if p.Usage, err = b.usage(cfg, engine); err != nil {
+		return p, err
+	}
 	proxy, err := traefik.New(cfg.TraefikAPI)
 	if err != nil {
 		return p, err
 	}
 	p.Proxy, b.closes = proxy, append(b.closes, func() error { proxy.Close(); return nil })
 	return p, b.openLogs(&p, engine, data, log)
+}
+
+// usage measures containers from the kernel's files where they are mounted, else by the engine.
+func (b *built) usage(cfg core.Config, engine *docker.Docker) (core.StatsSource, error) {
+	if cfg.CgroupRoot == "" {
+		return engine, nil
+	}
+	source, err := cgroup.Open(cgroup.Config{Root: cfg.CgroupRoot, Proc: cfg.ProcRoot, Engine: engine, Else: engine})
+	if err != nil {
+		return nil, err
+	}
+	b.closes = append(b.closes, source.Close)
+	return source, nil
 }
 
 // openLogs opens the store of collected logs and the collector that fills it from the engine.

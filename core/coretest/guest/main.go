@@ -43,12 +43,18 @@ func run(mode string, args []string) int {
 		return number(args)
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM, syscall.SIGHUP)
-		select {}
+		time.Sleep(time.Hour)
+		return 0
 	case "flap":
 		fmt.Println("flap", time.Now().UnixNano())
 		time.Sleep(300 * time.Millisecond)
 		return 1
 	case "spew":
+		if code := spew(args); code != 0 {
+			return code
+		}
+		return untilTold()
+	case "pour":
 		return spew(args)
 	case "binary":
 		return binary(number(args))
@@ -100,10 +106,7 @@ func spew(args []string) int {
 			return 1
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return 1
-	}
-	return untilTold()
+	return code(w.Flush())
 }
 
 // binary writes n bytes of every value, without regard for lines.
