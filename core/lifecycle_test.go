@@ -47,7 +47,9 @@ func TestLifecycleOperationsAreAllowedRefusedOrExplained(t *testing.T) {
 		{"does not serve afterwards", core.RoleOperator, func(r *planeRig) {
 			r.prober.script(func(context.Context, core.ProbeTarget) error { return errProbe })
 		}, restart("ship-demo"), core.CodeUnavailable, "does not serve after 30s: it is starting, connection refused", "service.restart ship-demo unavailable"},
-		{"ends at once", core.RoleOperator, func(r *planeRig) { r.engine.Update(idOf(r, "ship-demo"), func(d *core.ContainerDetail) { d.Command = []string{"exit", "3"} }) },
+		{"ends at once", core.RoleOperator, func(r *planeRig) {
+			r.engine.Update(idOf(r, "ship-demo"), func(d *core.ContainerDetail) { d.Command = []string{"exit", "3"} })
+		},
 			restart("ship-demo"), core.CodeConflict, "ended at once: exited with 3", "service.restart ship-demo conflict"},
 		{"the journal cannot be written", core.RoleOperator, func(r *planeRig) { r.journal.Break("no space left", false) },
 			restart("ship-demo"), core.CodeUnavailable, "Nothing was done", ""},
