@@ -263,3 +263,17 @@ func TestPruneIsAJobThatSaysWhatItFreed(t *testing.T) {
 		}
 	})
 }
+
+func TestInfrastructureOfAClosedPlaneStartsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newPlane(t, prepareDemo)
+		r.wait(time.Second, "listed", func() bool { return r.snapshot().Engine.Up })
+		if err := r.core.Close(); err != nil {
+			t.Fatal(err)
+		}
+		out, err := core.ShowInfra.Run(r.as(core.RoleViewer), r.core, struct{}{})
+		if err != nil || !strings.Contains(strings.Join(out.Problems, " "), "disk: This control plane is ending.") {
+			t.Errorf("%v, %v", out.Problems, err)
+		}
+	})
+}
