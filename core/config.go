@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -22,6 +23,8 @@ type Config struct {
 	AdminKeysFile string `env:"MATRX_ADMIN_KEYS_FILE" default:"" doc:"File of admins' public keys instead of MATRX_ADMIN_KEYS; changes to it count within seconds."`
 	SSHCA         string `env:"MATRX_SSH_CA" default:"" file:"yes" doc:"Public keys of certificate authorities whose user certificates are accepted; the role comes from a principal role-viewer, role-operator or role-admin."`
 	ShellRole     string `env:"MATRX_SHELL_ROLE" default:"operator" doc:"Least role that may open a shell: operator or admin."`
+	SiblingSSH    string `env:"MATRX_SIBLING_SSH" default:"" doc:"How the other control plane is reached by ssh, shown where this one refuses; empty means the address under MATRX_DOMAIN."`
+	Project       string `env:"MATRX_PROJECT" default:"" doc:"When set, containers labelled com.matrx.project with another value belong to another stack and are left alone."`
 	DockerHost    string `env:"DOCKER_HOST" default:"unix:///var/run/docker.sock" doc:"Address of the Docker Engine."`
 	TraefikAPI    string `env:"TRAEFIK_API_URL" default:"http://traefik:8082" doc:"Address of Traefik's API."`
 	CgroupRoot    string `env:"MATRX_CGROUP_ROOT" default:"" doc:"Where the host's /sys/fs/cgroup is mounted; empty takes usage from the engine."`
@@ -80,6 +83,11 @@ func (cfg Config) check() []error {
 	if cfg.DataDir != "" && !filepath.IsAbs(cfg.DataDir) {
 		problems = append(problems, fmt.Errorf("MATRX_DATA_DIR is %q: give an absolute path", cfg.DataDir))
 	}
+	for _, listen := range []struct{ name, address string }{{"MATRX_SSH_ADDR", cfg.SSHAddr}, {"MATRX_HTTP_ADDR", cfg.HTTPAddr}} {
+		if _, port, err := net.SplitHostPort(listen.address); err != nil || port != "0" && parsePort(port) == 0 {
+			problems = append(problems, fmt.Errorf("%s is %q: give an address to listen on, like :2222 or 127.0.0.1:2222", listen.name, listen.address))
+		}
+	}
 	if cfg.ShellRole != RoleOperator.String() && cfg.ShellRole != RoleAdmin.String() {
 		problems = append(problems, fmt.Errorf("MATRX_SHELL_ROLE is %q: give operator or admin", cfg.ShellRole))
 	}
@@ -98,6 +106,23 @@ func (cfg Config) Data(ch Charter) string {
 		return cfg.DataDir
 	}
 	return filepath.Join(cfg.Root, ch.DataDir)
+}
+
+// HostKey is the file of the SSH door's host key.
+func (cfg Config) HostKey(ch Charter) string {
+	return filepath.Join(cfg.Data(ch), "ssh_host_ed25519_key")
+}
+
+// Sibling is the command that reaches the other control plane.
+func (cfg Config) Sibling(ch Charter) string {
+	switch {
+	case cfg.SiblingSSH != "":
+		return cfg.SiblingSSH
+	case ch.Sibling == DeployName:
+		return "ssh -p 2222 deploy." + cfg.Domain
+	default:
+		return "ssh manager." + cfg.Domain
+	}
 }
 
 // Variable is one row of the reference table.

@@ -23,7 +23,9 @@ type Parts struct {
 	Prober  Prober
 	Proxy   Proxy
 	Host    HostMeter
-	Docs    fs.FS // the embedded handbook
+	Disks   FileSystems // nil: Diagnose cannot look at file systems, and says so
+	Net     NetChecker  // nil: Diagnose cannot look at certificates and names, and says so
+	Docs    fs.FS       // the embedded handbook
 	Log     *slog.Logger
 	Now     func() time.Time // nil means time.Now
 }
@@ -38,6 +40,8 @@ type Core struct {
 	docker  Docker
 	logs    LogStore
 	proxy   Proxy
+	disks   FileSystems
+	net     NetChecker
 	docs    fs.FS
 	log     *slog.Logger
 	now     func() time.Time
@@ -61,7 +65,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	}
 	c := &Core{
 		cfg: p.Config, charter: p.Charter, version: p.Version, journal: p.Journal, docker: p.Docker,
-		logs: p.Logs, proxy: p.Proxy, docs: p.Docs, log: p.Log, now: p.Now, state: newState(),
+		logs: p.Logs, proxy: p.Proxy, disks: p.Disks, net: p.Net, docs: p.Docs, log: p.Log, now: p.Now, state: newState(),
 	}
 	if c.now == nil {
 		c.now = time.Now

@@ -8,20 +8,21 @@ import (
 
 // EngineInfo is what the engine says of itself.
 type EngineInfo struct {
-	Version    string   `json:"version"`
-	API        string   `json:"api"`  // negotiated
-	Name       string   `json:"name"` // host name
-	OS         string   `json:"os"`
-	Kernel     string   `json:"kernel"`
-	Driver     string   `json:"driver"` // storage
-	Cgroup     string   `json:"cgroup"` // "1" or "2"
-	Root       string   `json:"root"`   // data root
-	CPUs       int      `json:"cpus"`
-	Memory     int64    `json:"memory"` // bytes
-	Containers int      `json:"containers"`
-	Running    int      `json:"running"`
-	Images     int      `json:"images"`
-	Warnings   []string `json:"warnings"`
+	Version    string    `json:"version"`
+	API        string    `json:"api"`  // negotiated
+	Name       string    `json:"name"` // host name
+	OS         string    `json:"os"`
+	Kernel     string    `json:"kernel"`
+	Driver     string    `json:"driver"` // storage
+	Cgroup     string    `json:"cgroup"` // "1" or "2"
+	Root       string    `json:"root"`   // data root
+	CPUs       int       `json:"cpus"`
+	Memory     int64     `json:"memory"` // bytes
+	Containers int       `json:"containers"`
+	Running    int       `json:"running"`
+	Images     int       `json:"images"`
+	Warnings   []string  `json:"warnings"`
+	Time       time.Time `json:"time"` // the engine's clock when it answered; zero when it does not say
 }
 
 // Container is one container as the engine lists it.

@@ -89,6 +89,9 @@ func confirmed(actor Actor, in any) error {
 	if actor.Kind != ActorPerson {
 		return Errorf(CodeForbidden, "Only a person can confirm that %s is destroyed.", target.Target())
 	}
+	if target.Target() == "" {
+		return Errorf(CodeInvalid, "Nothing is named that is to be destroyed.")
+	}
 	if strings.TrimSpace(target.Confirmation()) != target.Target() {
 		return Errorf(CodeInvalid, "Not confirmed: repeat the name %q exactly (without a terminal: --confirm %s).", target.Target(), target.Target())
 	}
