@@ -150,6 +150,9 @@ func (s *Session) stalled() {
 	s.end("The client took no output for too long.", s.conn.srv.limits.EndGrace)
 }
 
+// End asks the session to end, and breaks it off when it does not soon. It does not wait.
+func (s *Session) End(reason string) { s.end(reason, s.conn.srv.limits.EndGrace) }
+
 // end asks the session to end; when it does not, its channel is closed after grace, and its connection after twice
 // that. It may be called from anywhere, more than once, and does not wait.
 func (s *Session) end(reason string, grace time.Duration) {
