@@ -35,7 +35,7 @@ func TestLifecycleOperationsAreAllowedRefusedOrExplained(t *testing.T) {
 			core.CodeInvalid, "The grace is", "service.stop ship-demo invalid"},
 		{"unknown", core.RoleOperator, nil, stop("ship-dmeo"), core.CodeNotFound, "Did you mean ship-demo", "service.stop ship-dmeo not_found"},
 		{"itself", core.RoleOperator, nil, stop("matrx-manager"), core.CodeConflict,
-			"The Deploy Server can: ssh -p 2222 deploy.dev.codematrx.test service stop matrx-manager", "service.stop matrx-manager conflict"},
+			"The Deploy Server can: ssh -p 2222 deploy.dev.codematrx.test stop matrx-manager", "service.stop matrx-manager conflict"},
 		{"itself restarted", core.RoleOperator, nil, restart("matrx-manager"), core.CodeConflict, "does not restart itself", "service.restart matrx-manager conflict"},
 		{"itself removed", core.RoleAdmin, nil, remove("matrx-manager", "matrx-manager"), core.CodeConflict, "does not remove itself", "service.remove matrx-manager conflict"},
 		{"engine down", core.RoleOperator, func(r *planeRig) { r.engine.SetDown(down) }, stop("ship-demo"), core.CodeUnavailable,

@@ -217,6 +217,9 @@ func TestAPlaneCollectsTheLogsOfTheServicesItIsHomeOf(t *testing.T) {
 			r.engine.Add(web("traefik"))
 			r.engine.Add(web("matrx-manager"))
 			r.engine.Add(web("deploy-server"))
+			helper := web("helper")
+			helper.Labels = map[string]string{"com.matrx.helper": "reap"}
+			r.engine.Add(helper)
 		})
 		r.become("ship-demo", core.Healthy, 5*time.Second)
 		if got := r.collect.tracked(); len(got) != 3 || got[ship] != "ship-demo" || got[db] != "ship-demo-db" {

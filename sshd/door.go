@@ -113,7 +113,9 @@ func (d *Door) shellCmd(ctx context.Context, term *Term, in core.OpenShellIn, to
 		if err != nil {
 			return err
 		}
-		_, err = joinShell(ctx, sh, touched{keys, touch}, screen, onResize)
+		ctx, cancel := context.WithCancel(ctx) // the keys end when the console does, and the shell with them
+		defer cancel()
+		_, err = joinShell(ctx, sh, ending{touched{keys, touch}, cancel}, screen, onResize)
 		return err
 	}, func(err error) tea.Msg { return tui.ShellEnded{In: in, Err: err} })
 }

@@ -161,6 +161,7 @@ func (a *App) frameMsg(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		a.resize(msg.Width, msg.Height)
+		return a.all(resizedMsg{})
 	case tea.BackgroundColorMsg:
 		a.dark = msg.IsDark()
 		a.setTheme(a.wanted)
@@ -304,11 +305,11 @@ func (a *App) pressFrame(msg tea.KeyPressMsg) (tea.Cmd, bool) {
 	case key.Matches(msg, keys.mouse):
 		return a.toggleMouse(), true
 	case key.Matches(msg, keys.back):
-		a.goBack()
-		return nil, true
+		cmd, _ := a.goBack()
+		return cmd, true
 	case key.Matches(msg, keys.quit):
-		if a.goBack() {
-			return nil, true
+		if cmd, left := a.goBack(); left {
+			return cmd, true
 		}
 		return tea.Quit, true
 	}

@@ -40,7 +40,7 @@ func inConsole(t *testing.T, w *world, test func(*console)) {
 func openConsole(t testing.TB, w *world, charter core.Charter) *console {
 	t.Helper()
 	w.init()
-	actor := core.Actor{Name: "ana", Kind: core.ActorPerson, Role: core.RoleAdmin, Door: core.DoorSSH}
+	actor := core.Actor{Name: "ana", Kind: core.ActorPerson, Role: core.RoleAdmin, Door: core.DoorSSH, Session: "s-ana"}
 	shell := func(in core.OpenShellIn) tea.Cmd {
 		w.note("shell.open", in)
 		return func() tea.Msg { return ShellEnded{In: in, Err: w.errs["shell.open"]} }
@@ -123,11 +123,15 @@ func (c *console) types(text string) {
 	}
 }
 
-// pass lets time pass.
+// pass lets the bubble's time pass, in steps, so that what happens in between has its effect in between.
 func (c *console) pass(d time.Duration) {
 	c.Helper()
-	time.Sleep(d)
-	c.settle()
+	for d > 0 {
+		step := min(d, 50*time.Millisecond)
+		time.Sleep(step)
+		c.settle()
+		d -= step
+	}
 }
 
 // pressOf makes the message of a key.
@@ -216,4 +220,15 @@ func (c *console) holds(w, h int) {
 			c.Fatalf("%dx%d: line %d has a control character: %q", w, h, i, line)
 		}
 	}
+}
+
+// paste pastes text.
+func (c *console) paste(text string) { c.Helper(); c.send(tea.PasteMsg{Content: text}) }
+
+// command runs one line of the command line.
+func (c *console) command(line string) {
+	c.Helper()
+	c.press(":")
+	c.types(line)
+	c.press("enter")
 }

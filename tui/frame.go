@@ -175,18 +175,45 @@ func (a *App) hints(w int) string {
 	case a.prompt != nil:
 		return hintLine(a.st, w, promptHints()...)
 	}
-	all := []key.Binding{keys.help, keys.command, keys.palette}
-	if len(a.stack) > 1 {
-		all = append(all, keys.back)
-	}
-	all = append(all, a.screen().Keys()...)
+	const last = "? help  : command "
+	left := hintLine(a.st, w-len(last)-2, a.working()...)
+	right := a.st.key.draw("?") + a.st.keyText.draw(" help  ") + a.st.key.draw(":") + a.st.keyText.draw(" command ")
+	return columns(left, right, w)
+}
+
+// working are the keys that work now, the most useful first, each once.
+func (a *App) working() []key.Binding {
+	own, service := a.screen().Keys(), []key.Binding(nil)
 	if s, ok := a.screen().(serviceScreen); ok && s.Service() != "" {
-		all = append(all, onService()...)
+		service = onService()
 	}
+	var all []key.Binding
+	if len(own) > 0 && own[0].Help() == keys.open.Help() {
+		all, own = append(all, own[0]), own[1:]
+		all = append(all, service...)
+	}
+	all = append(all, own...)
+	all = append(all, service...)
 	if _, ok := a.screen().(filterScreen); ok {
 		all = append(all, keys.filter)
 	}
-	return hintLine(a.st, w, append(all, keys.refresh, keys.quit)...)
+	if len(a.stack) > 1 {
+		all = append(all, keys.back)
+	}
+	return once(append(all, keys.palette, keys.refresh, keys.quit))
+}
+
+// once leaves out bindings that were there before.
+func once(all []key.Binding) []key.Binding {
+	seen := map[key.Help]bool{}
+	out := all[:0:0]
+	for _, b := range all {
+		if !seen[b.Help()] {
+			seen[b.Help()] = true
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // emptyView is a screen without content: what is missing, and what to do about it.

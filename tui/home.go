@@ -19,7 +19,8 @@ type home struct {
 	rows     []core.Service
 	list     list
 	faults   list
-	onFaults bool // the pane that the keys move in
+	want     []int // cells that columns could use
+	onFaults bool  // the pane that the keys move in
 }
 
 func newHome(s scope) Screen {
@@ -64,14 +65,14 @@ func (h *home) SetFilter(text string) tea.Cmd {
 }
 
 // Back leaves the filter, then the faults.
-func (h *home) Back() bool {
+func (h *home) Back() (tea.Cmd, bool) {
 	if h.clear() {
 		h.take()
-		return true
+		return nil, true
 	}
 	was := h.onFaults
 	h.onFaults = false
-	return was
+	return nil, was
 }
 
 // Keys are those of this screen.
@@ -123,9 +124,12 @@ func (h *home) take() {
 		under = h.rows[h.list.at].Name
 	}
 	h.rows = h.rows[:0:0]
+	h.want = make([]int, len(homeColumns))
 	for _, s := range h.snap.Services {
 		if h.keeps(s.Name, string(s.Kind), string(s.Health.State), s.Instance, s.Image, s.Route) {
 			h.rows = append(h.rows, s)
+			h.want[colName] = max(h.want[colName], width(safe(s.Name)))
+			h.want[colDetail] = max(h.want[colDetail], width(safe(s.Health.Detail)))
 		}
 	}
 	h.list.keep(under, len(h.rows), func(i int) string { return h.rows[i].Name })
@@ -238,7 +242,7 @@ func (h *home) table(w, rows int) []string {
 	if len(h.rows) == 0 {
 		return h.noServices(w, rows)
 	}
-	g := layout(homeColumns, w)
+	g := layout(homeColumns, w, h.want)
 	lines := []string{g.head(h.st, w)}
 	from, to := h.list.window(len(h.rows), max(rows-1, 1))
 	now := h.now()

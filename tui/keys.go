@@ -10,15 +10,15 @@ func bind(show, what string, on ...string) key.Binding {
 // keys is the one key table: footer and help are drawn from it. It is never written.
 var keys = struct {
 	// Everywhere.
-	command, palette, filter, help, messages, back, quit, end, refresh, copy, mouse                 key.Binding
-	home, logs, terminal, infra, jobs, audit, access, docs, diagnose, settings                      key.Binding
-	up, down, top, bottom, pageUp, pageDown, open, next, prev, pane, paneBack                       key.Binding
-	svcLogs, svcShell, svcDescribe, svcRestart                                                      key.Binding
-	start, stop, recreate, remove, recordings                                                       key.Binding
-	follow, wrapLines, times, invert, minLevel, span, merge, context, search, left, right, expand   key.Binding
-	pause, faster, slower, again                                                                    key.Binding
-	cancel, prune, person, addKey, role, revoke, edit, verify, who, what, outcome, live, searchDocs key.Binding
-	yes, no, choose, switchTo, complete                                                             key.Binding
+	command, palette, filter, help, messages, back, quit, end, refresh, copy, mouse               key.Binding
+	home, logs, terminal, infra, jobs, audit, access, docs, diagnose, settings                    key.Binding
+	up, down, top, bottom, pageUp, pageDown, open, next, prev, pane, paneBack                     key.Binding
+	svcLogs, svcShell, svcDescribe, svcRestart                                                    key.Binding
+	start, stop, recreate, remove, recordings                                                     key.Binding
+	follow, wrapLines, times, invert, minLevel, span, merge, context, search, left, right, expand key.Binding
+	pause, faster, slower, again                                                                  key.Binding
+	cancel, prune, person, addKey, role, revoke, edit, verify, filters, live, searchDocs          key.Binding
+	yes, no, choose, switchTo, complete                                                           key.Binding
 }{
 	command:  bind(":", "command", ":"),
 	palette:  bind("ctrl+p", "palette", "ctrl+p"),
@@ -92,9 +92,7 @@ var keys = struct {
 	revoke:     bind("x", "remove, revoke or end", "x"),
 	edit:       bind("e", "change", "e", "enter"),
 	verify:     bind("v", "verify the chain", "v"),
-	who:        bind("a", "who", "a"),
-	what:       bind("o", "operation", "o"),
-	outcome:    bind("f", "failures only", "f"),
+	filters:    bind("f", "filters", "f"),
 	live:       bind("space", "live or paused", "space"),
 	searchDocs: bind("S", "search the handbook", "S"),
 

@@ -52,11 +52,13 @@ func (a *App) pressPlace(msg tea.KeyPressMsg) (tea.Cmd, bool) {
 }
 
 // goBack leaves what the screen wants to leave first, then the screen; it is false on the first screen.
-func (a *App) goBack() bool {
-	if s, ok := a.screen().(backScreen); ok && s.Back() {
-		return true
+func (a *App) goBack() (tea.Cmd, bool) {
+	if s, ok := a.screen().(backScreen); ok {
+		if cmd, left := s.Back(); left {
+			return cmd, true
+		}
 	}
-	return a.pop()
+	return nil, a.pop()
 }
 
 // pressService handles the keys that work on any list with a service under the cursor.

@@ -54,11 +54,11 @@ func (o *overview) Init() tea.Cmd {
 
 // Keys are the actions on the service.
 func (o *overview) Keys() []key.Binding {
-	k := []key.Binding{keys.stop, keys.recreate, keys.remove, keys.recordings, keys.down, keys.up}
+	first, then := keys.stop, keys.start
 	if s, ok := o.current(); ok && s.State != "running" {
-		return append([]key.Binding{keys.start}, k...)
+		first, then = then, first
 	}
-	return append(k, keys.start)
+	return []key.Binding{keys.svcRestart, keys.svcLogs, keys.svcShell, first, keys.recreate, keys.remove, keys.recordings, then}
 }
 
 func (o *overview) Update(msg tea.Msg) tea.Cmd {
@@ -164,9 +164,9 @@ func (o *overview) since(s *core.Service) string {
 // sheet is the whole page: two columns where there is room.
 func (o *overview) sheet(s *core.Service, w int) []string {
 	left := [][]string{o.facts(s), o.health(s), o.places(s)}
-	right := [][]string{o.usage(s, max(w/2-16, 16)), o.mounts(), o.variables(), o.history()}
+	right := [][]string{o.usage(s, max(w/2-38, 12)), o.mounts(), o.variables(), o.history()}
 	if w < 100 {
-		right[0] = o.usage(s, w-34)
+		right[0] = o.usage(s, w-42)
 		return joined(w-1, append([][]string{left[0], right[0]}, append(left[1:], right[1:]...)...)...)
 	}
 	half := w / 2

@@ -87,6 +87,9 @@ func (p *picker) find() {
 func fuzzy(sought, name string) (score int, ok bool) {
 	rest, last, at := strings.ToLower(name), -2, 0
 	before := ' '
+	if strings.TrimSpace(sought) == "" {
+		return 0, true
+	}
 	for _, want := range strings.ToLower(sought) {
 		if want == ' ' {
 			continue

@@ -36,7 +36,7 @@ type (
 	// copyScreen has something to copy.
 	copyScreen interface{ Copy() string }
 	// backScreen has something of its own to leave first; it reports whether it did.
-	backScreen interface{ Back() bool }
+	backScreen interface{ Back() (tea.Cmd, bool) }
 )
 
 // snapshotMsg tells a screen that env.snap is a newer one.

@@ -35,8 +35,9 @@ func (c column) gap() int {
 	return 2
 }
 
-// layout gives each column its width: the minimum first, then what is left in order of the columns.
-func layout(cols []column, w int) grid {
+// layout gives each column its width: the minimum first, then what is left in order of the columns, but no more than
+// it wants. want may be nil or hold 0 for a column that takes what it gets.
+func layout(cols []column, w int, want []int) grid {
 	g := grid{cols, make([]int, len(cols))}
 	used := edge - cols[0].gap()
 	for i, c := range cols {
@@ -59,6 +60,9 @@ func layout(cols []column, w int) grid {
 		more := free
 		if c.max > 0 {
 			more = min(more, c.max-c.min)
+		}
+		if want != nil && want[i] > 0 {
+			more = min(more, max(want[i], width(c.title))-c.min)
 		}
 		g.widths[i] += max(more, 0)
 		free -= max(more, 0)

@@ -38,12 +38,14 @@ type world struct {
 	access     core.AccessList
 	settings   []core.Setting
 	docs       []core.Doc
-	hold       map[string]chan struct{} // an operation that waits until its channel is closed
+	hold       map[string]bool // operations that wait until released is closed
+	released   chan struct{}
 }
 
 // init makes what a test left out.
 func (w *world) init() {
 	w.errs, w.hold = orMap(w.errs), orMap(w.hold)
+	w.released = make(chan struct{})
 	w.snaps, w.checks, w.lines = orTap(w.snaps), orTap(w.checks), orTap(w.lines)
 	w.hits, w.jobLive, w.auditLive = orTap(w.hits), orTap(w.jobLive), orTap(w.auditLive)
 }
@@ -63,12 +65,17 @@ func orTap[T any](t *tap[T]) *tap[T] {
 }
 
 func (w *world) close() {
-	for _, ch := range w.hold {
-		select {
-		case <-ch:
-		default:
-			close(ch)
-		}
+	w.release()
+}
+
+// release lets the operations go on that wait.
+func (w *world) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.released:
+	default:
+		close(w.released)
 	}
 }
 
@@ -102,9 +109,9 @@ func (w *world) failure(op string) error {
 func answer[In, Out any](w *world, op core.Op[In, Out], of func(In) Out) verb[In, Out] {
 	return verb[In, Out]{op.Info(), func(ctx context.Context, in In) (Out, error) {
 		w.note(op.Name, in)
-		if ch := w.hold[op.Name]; ch != nil {
+		if w.hold[op.Name] {
 			select {
-			case <-ch:
+			case <-w.released:
 			case <-ctx.Done():
 				var zero Out
 				return zero, ctx.Err()

@@ -29,7 +29,9 @@ type containerLog struct {
 	failAt  int   // after so many lines were sent by one stream
 }
 
-func newEngine() *engine { return &engine{changed: make(chan struct{}), logs: map[string]*containerLog{}} }
+func newEngine() *engine {
+	return &engine{changed: make(chan struct{}), logs: map[string]*containerLog{}}
+}
 
 // with changes a container's log and wakes those who follow.
 func (e *engine) with(id string, change func(*containerLog)) {
