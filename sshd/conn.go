@@ -133,14 +133,14 @@ func (c *conn) refuse() int {
 	return len(c.sessions)
 }
 
-// end ends all sessions politely, as Session.endWithin does, and then the connection.
+// end ends all sessions politely, as Session.end does, and then the connection.
 func (c *conn) end(reason string, grace time.Duration) {
 	if c.refuse() == 0 {
 		c.drop(reason)
 		return
 	}
 	for _, s := range c.live() {
-		s.endWithin(reason, grace)
+		s.end(reason, grace)
 	}
 	c.srv.owned.Go(func() {
 		c.running.Wait()

@@ -29,7 +29,7 @@ func (d *Door) Handle(s *Session) int {
 	ctx := core.WithRequest(core.WithActor(s.Context(), actor), s.ID())
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	live, err := d.core.OpenSession(ctx, actor, what(argv), func(reason string) { s.end(reason) })
+	live, err := d.core.OpenSession(ctx, actor, what(argv), s.End)
 	if err != nil {
 		fmt.Fprintln(s.Stderr(), core.MessageOf(err))
 		return exitCodes[core.CodeOf(err)]

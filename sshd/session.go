@@ -147,15 +147,15 @@ func (s *Session) hangUp() {
 
 // stalled is called when the client has taken no output for too long.
 func (s *Session) stalled() {
-	s.end("The client took no output for too long.")
+	s.End("The client took no output for too long.")
 }
 
-// end asks the session to end soon.
-func (s *Session) end(reason string) { s.endWithin(reason, s.conn.srv.limits.EndGrace) }
+// End asks the session to end, and breaks it off when it does not soon. It does not wait.
+func (s *Session) End(reason string) { s.end(reason, s.conn.srv.limits.EndGrace) }
 
-// endWithin asks the session to end; when it does not, its channel is closed after grace, and its connection after
-// twice that. It may be called from anywhere, more than once, and does not wait.
-func (s *Session) endWithin(reason string, grace time.Duration) {
+// end asks the session to end; when it does not, its channel is closed after grace, and its connection after twice
+// that. It may be called from anywhere, more than once, and does not wait.
+func (s *Session) end(reason string, grace time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reason != "" {
