@@ -1,0 +1,159 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Parts is what a control plane is made of. Every field is needed unless it says otherwise.
+type Parts struct {
+	Config  Config
+	Charter Charter
+	Version string // of this program
+	Journal Journal
+	Docker  Docker
+	Usage   StatsSource // cgroup files where mounted, else the engine
+	Logs    LogStore
+	Collect LogCollector
+	Prober  Prober
+	Proxy   Proxy
+	Host    HostMeter
+	Disks   FileSystems // nil: Diagnose cannot look at file systems, and says so
+	Net     NetChecker  // nil: Diagnose cannot look at certificates and names, and says so
+	Docs    fs.FS       // the embedded handbook
+	Log     *slog.Logger
+	Now     func() time.Time // nil means time.Now
+}
+
+// Core is a running control plane. Its fields are unexported, so that no door can walk round the operations.
+type Core struct {
+	cfg     Config
+	charter Charter
+	version string
+	started time.Time
+	journal Journal
+	docker  Docker
+	logs    LogStore
+	proxy   Proxy
+	disks   FileSystems
+	net     NetChecker
+	docs    fs.FS
+	log     *slog.Logger
+	now     func() time.Time
+
+	writes   sync.Mutex // held while rows are versioned and appended
+	state    *state
+	services *services
+	jobs     *jobs
+	access   *access
+	shells   *shells
+
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// Open replays the journal, decides what was interrupted, and starts to watch the engine. Close ends it.
+// An engine, a proxy or a journal in trouble does not keep it from opening: the console must work then most of all.
+func Open(ctx context.Context, p Parts) (*Core, error) {
+	if err := CheckOps(Ops()); err != nil {
+		return nil, err
+	}
+	c := &Core{
+		cfg: p.Config, charter: p.Charter, version: p.Version, journal: p.Journal, docker: p.Docker,
+		logs: p.Logs, proxy: p.Proxy, disks: p.Disks, net: p.Net, docs: p.Docs, log: p.Log, now: p.Now, state: newState(),
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	c.started = c.now()
+	if err := c.replay(ctx); err != nil {
+		return nil, fmt.Errorf("replay journal: %w", err)
+	}
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c.cancel = cancel
+	c.jobs, c.access, c.shells, c.services = newJobs(c), newAccess(c), newShells(c), newServices(c, p)
+	c.applySettings()
+	left := c.state.openAudit()
+	if !c.interruptOpen(own, left) {
+		c.wg.Go(func() { c.interruptLater(own, left) })
+	}
+	c.wg.Go(func() { c.access.run(own) })
+	c.wg.Go(func() { c.services.run(own) })
+	c.wg.Go(func() { c.shells.run(own) })
+	return c, nil
+}
+
+// Close ends sessions' streams, jobs and watching, and waits for all of it. The journal stays open: its owner closes it.
+func (c *Core) Close() error {
+	c.jobs.close()
+	c.cancel()
+	c.wg.Wait()
+	return nil
+}
+
+// Charter says which control plane this is.
+func (c *Core) Charter() Charter { return c.charter }
+
+// Server is the name of the server this control plane looks after.
+func (c *Core) Server() string { return c.cfg.ServerName }
+
+// Version is that of the running program.
+func (c *Core) Version() string { return c.version }
+
+// replay takes in what the journal holds.
+func (c *Core) replay(ctx context.Context) error {
+	for e, err := range c.journal.Replay(ctx, 1) {
+		if err != nil {
+			if head := c.journal.Head(); !head.Writable {
+				c.log.Error("journal replayed only in part", "trouble", head.Trouble, "err", err)
+				return nil
+			}
+			return err
+		}
+		if err := c.state.apply(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// interruptEvery is the time between two attempts to record what the last process left open.
+const interruptEvery = 5 * time.Second
+
+// interruptOpen gives every action that the last process left open its outcome, and tells whether that is on record.
+// Nothing may stay "running".
+func (c *Core) interruptOpen(ctx context.Context, left []string) bool {
+	err := errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx))
+	if err != nil {
+		c.log.Error("what the last process left open is not on record yet", "err", err)
+	}
+	return err == nil
+}
+
+// interruptLater goes on trying until the journal takes it.
+func (c *Core) interruptLater(ctx context.Context, left []string) {
+	tick := time.NewTicker(interruptEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx)) == nil {
+				return
+			}
+		}
+	}
+}
+
+// systemActor is the control plane itself.
+func (c *Core) systemActor() Actor {
+	return Actor{Name: c.charter.Name, Kind: ActorSystem, Role: RoleAdmin, Door: DoorSystem}
+}
+
+func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -1,0 +1,124 @@
+//go:build bench
+
+package docker
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/codematrx/matrx-ship/core/cgroup"
+	"github.com/codematrx/matrx-ship/core/coretest"
+	dockersdk "github.com/moby/moby/client"
+)
+
+// benchLines is how many lines, of some 110 bytes, one run pours out.
+const benchLines = 400_000
+
+// TestBenchFollow compares our reading of a log with the docker CLI's, in turns on the same engine.
+func TestBenchFollow(t *testing.T) {
+	r := newRig(t, "")
+	pour := coretest.Guest{Args: []string{"pour", strconv.Itoa(benchLines)}}
+	var ours, peer []float64
+	for range 3 {
+		id, _ := r.Run(t, pour)
+		ours = append(ours, rate(t, func() { follow(t, r, id) }))
+		id, _ = r.Run(t, pour)
+		peer = append(peer, rate(t, func() { cliFollow(t, id) }))
+	}
+	row("logs follow, while it is written", ours, peer)
+	ours, peer = nil, nil
+	id, _ := r.Run(t, pour)
+	cliFollow(t, id)
+	for range 3 {
+		ours = append(ours, rate(t, func() { follow(t, r, id) }))
+		peer = append(peer, rate(t, func() { cliFollow(t, id) }))
+	}
+	row("logs follow, of what is written", ours, peer)
+}
+
+// rate is lines per second.
+func rate(t *testing.T, run func()) float64 {
+	t.Helper()
+	begin := time.Now()
+	run()
+	return benchLines / time.Since(begin).Seconds()
+}
+
+// follow reads a log to its end, and checks that nothing is missing.
+func follow(t *testing.T, r *rig, id string) {
+	t.Helper()
+	n := 0
+	for _, err := range r.d.ContainerLogs(t.Context(), id, time.Time{}, true) {
+		check(t, err)
+		n++
+	}
+	if n != benchLines {
+		t.Fatalf("%d lines, want %d", n, benchLines)
+	}
+}
+
+// cliFollow is docker logs -f > /dev/null.
+func cliFollow(t *testing.T, id string) {
+	t.Helper()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	check(t, err)
+	defer null.Close()
+	cmd := exec.Command("docker", "logs", "-f", id)
+	cmd.Stdout, cmd.Stderr = null, null
+	check(t, cmd.Run())
+}
+
+// row prints the medians as one line of the table.
+func row(what string, ours, peer []float64) {
+	slices.Sort(ours)
+	slices.Sort(peer)
+	o, p := ours[len(ours)/2], peer[len(peer)/2]
+	fmt.Printf("%s | %.0f lines/s | docker logs -f: %.0f lines/s | %.2f | >= 0.8\n", what, o, p, o/p)
+}
+
+// TestBenchStats compares a sample from the kernel's files with one from the engine.
+func TestBenchStats(t *testing.T) {
+	const containers, rounds = 50, 40
+	r := newRig(t, "")
+	usage, err := cgroup.Open(cgroup.Config{Root: "/sys/fs/cgroup", Proc: "/proc", Engine: r.d, Else: r.d})
+	check(t, err)
+	defer usage.Close()
+	var ids []string
+	for range containers {
+		id, _ := r.Run(t, coretest.Guest{Args: []string{"sleep"}})
+		ids = append(ids, id)
+		_, err := usage.Stats(t.Context(), id)
+		check(t, err)
+	}
+	begin := time.Now()
+	for range rounds {
+		for _, id := range ids {
+			_, err := usage.Stats(t.Context(), id)
+			check(t, err)
+		}
+	}
+	ours := time.Since(begin) / containers / rounds
+	begin = time.Now()
+	for _, id := range ids[:10] {
+		check(t, engineSample(t.Context(), r.d, id))
+	}
+	peer := time.Since(begin) / 10
+	fmt.Printf("stats of %d containers, each | %s | engine, one-shot: %s | %.5f | <= 0.1\n", containers, ours, peer, ours.Seconds()/peer.Seconds())
+}
+
+// engineSample asks the engine once. What it answers does not matter: some engines give nothing with cgroup version 1.
+func engineSample(ctx context.Context, d *Docker, id string) error {
+	return act(ctx, d, readLimit, "measure "+id, func(ctx context.Context, api *dockersdk.Client) error {
+		res, err := api.ContainerStats(ctx, id, dockersdk.ContainerStatsOptions{})
+		if err != nil {
+			return err
+		}
+		return res.Body.Close()
+	})
+}

@@ -1,0 +1,13 @@
+//go:build integration
+
+package docker
+
+import (
+	"testing"
+
+	"github.com/codematrx/matrx-ship/core/coretest"
+)
+
+func TestTheEngineKeepsTheContract(t *testing.T) {
+	coretest.TestDocker(t, func(t testing.TB) coretest.Rig { return newRig(t, "") })
+}

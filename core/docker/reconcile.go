@@ -1,0 +1,75 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/codematrx/matrx-ship/core"
+)
+
+// helperAge is how old a helper container must be to count as left behind.
+const helperAge = 2 * time.Minute
+
+// Reconcile finishes what a crash left in the middle: a recreation is completed when its new container runs, and taken back
+// when it does not; helper containers that nobody waits for are removed. Call it once at start, and when the engine is back
+// after a time without it. What another process is working on is left alone (see Config.LockDir).
+func (d *Docker) Reconcile(ctx context.Context) error {
+	list, err := d.Containers(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	byName := map[string]core.Container{}
+	for _, c := range list {
+		byName[c.Name] = c
+	}
+	for _, c := range list {
+		if name, ok := strings.CutSuffix(c.Name, oldMark+c.Short()); ok {
+			errs = append(errs, d.finish(ctx, c.ID, name))
+		}
+		if c.Labels[HelperLabel] != "" && c.State != "running" && time.Since(c.Created) > helperAge {
+			errs = append(errs, notMissing(d.remove(ctx, c.ID, true)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// finish decides one recreation that was left in the middle.
+func (d *Docker) finish(ctx context.Context, oldID, name string) error {
+	unlock, err := d.lock(name)
+	if core.CodeOf(err) == core.CodeConflict {
+		return nil // somebody is at it
+	}
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	old, err := d.Container(ctx, oldID)
+	if err != nil || old.Name == name {
+		return notMissing(err)
+	}
+	fresh, err := d.Container(ctx, name)
+	switch {
+	case core.CodeOf(err) == core.CodeNotFound: // before the new one was made, or after it was taken away again
+		d.cfg.Log.Info("recreation taken back", "name", name)
+		return d.rename(ctx, oldID, name)
+	case err != nil:
+		return err
+	case fresh.State == "running" && d.settled(ctx, fresh.ID) == nil:
+		d.cfg.Log.Info("recreation completed", "name", name)
+		return notMissing(d.Remove(ctx, oldID, old.StopGrace))
+	}
+	d.cfg.Log.Info("recreation taken back", "name", name)
+	if err := notMissing(d.Stop(ctx, fresh.ID, 0)); err != nil {
+		return err
+	}
+	if err := d.Start(ctx, oldID); err != nil {
+		return err
+	}
+	if err := notMissing(d.remove(ctx, fresh.ID, true)); err != nil {
+		return err
+	}
+	return d.rename(ctx, oldID, name)
+}

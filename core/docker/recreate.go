@@ -1,0 +1,201 @@
+package docker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/codematrx/matrx-ship/core"
+	"github.com/moby/moby/api/types/container"
+	dockersdk "github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// settle is how long a new container must run before the old one goes.
+	settle = time.Second
+	// startLimit is how long a container that the engine restarts may take to settle.
+	startLimit = 10 * time.Second
+	oldMark    = ".old-"
+)
+
+// Recreate makes a container anew from its own configuration and image, under the same name, with its volumes (also
+// anonymous ones), networks, aliases and fixed addresses, and starts it. The old one is stopped and kept aside as
+// NAME.old-SHORTID until the new one runs; on any failure it is put back, and started when it ran before. A container that was
+// started to be removed at its end, or whose configuration holds what we cannot carry over, is a conflict. Reconcile finishes
+// what a crash in the middle left.
+func (d *Docker) Recreate(ctx context.Context, id string, grace time.Duration) (string, error) {
+	res, err := d.inspect(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	old := res.Container
+	name := strings.TrimPrefix(old.Name, "/")
+	unlock, err := d.lock(name)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	switch {
+	case strings.HasSuffix(name, oldMark+core.ShortID(old.ID)):
+		return "", core.Errorf(core.CodeConflict, "%s is the old half of an unfinished recreation.", name)
+	case old.HostConfig.AutoRemove:
+		return "", core.Errorf(core.CodeConflict, "Cannot recreate %s: it was started with --rm, so the engine removes it and its volumes when it stops.", name)
+	}
+	spec, err := d.specOf(ctx, res)
+	if err != nil {
+		return "", err
+	}
+	r := recreation{d: d, old: old, name: name, spec: spec, grace: grace}
+	fresh, err := r.forward(ctx)
+	if err != nil {
+		return "", r.back(context.WithoutCancel(ctx), fresh, err)
+	}
+	if err := d.remove(context.WithoutCancel(ctx), old.ID, true); err != nil && core.CodeOf(err) != core.CodeNotFound {
+		d.cfg.Log.Warn("old container left aside", "name", name, "id", old.ID, "err", err)
+	}
+	return fresh, nil
+}
+
+// recreation is one recreate under way.
+type recreation struct {
+	d     *Docker
+	old   container.InspectResponse
+	name  string
+	spec  recipe
+	grace time.Duration
+}
+
+// forward goes until the new container runs. It gives its id as soon as there is one, also with an error.
+func (r *recreation) forward(ctx context.Context) (string, error) {
+	if err := r.d.rename(ctx, r.old.ID, r.name+oldMark+core.ShortID(r.old.ID)); err != nil {
+		return "", err
+	}
+	created, err := call(ctx, r.d, actLimit, "create "+r.name, func(ctx context.Context, api *dockersdk.Client) (dockersdk.ContainerCreateResult, error) {
+		return api.ContainerCreate(ctx, r.spec.create)
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, n := range r.spec.connect {
+		err := act(ctx, r.d, actLimit, "connect "+r.name+" to "+n.network, func(ctx context.Context, api *dockersdk.Client) error {
+			_, err := api.NetworkConnect(ctx, n.network, dockersdk.NetworkConnectOptions{Container: created.ID, EndpointConfig: n.endpoint})
+			return err
+		})
+		if err != nil {
+			return created.ID, err
+		}
+	}
+	if err := r.d.Stop(ctx, r.old.ID, r.grace); err != nil {
+		return created.ID, err
+	}
+	if err := r.d.Start(ctx, created.ID); err != nil {
+		return created.ID, err
+	}
+	return created.ID, r.d.settled(ctx, created.ID)
+}
+
+// back puts the old container into place again. It starts before anything is removed, so that a crash on the way back
+// leaves either two containers, which Reconcile tells apart, or the old one running.
+func (r *recreation) back(ctx context.Context, fresh string, cause error) error {
+	var errs []error
+	if fresh != "" {
+		errs = append(errs, notMissing(r.d.Stop(ctx, fresh, 0)))
+	}
+	if r.old.State.Running {
+		errs = append(errs, r.d.Start(ctx, r.old.ID))
+	}
+	if fresh != "" {
+		errs = append(errs, notMissing(r.d.remove(ctx, fresh, true)))
+	}
+	errs = append(errs, r.d.nameBack(ctx, r.old.ID, r.name))
+	if err := errors.Join(errs...); err != nil {
+		return core.Errorf(core.CodeOf(cause), "%s The old container could not be put back either: %w", core.MessageOf(cause), err)
+	}
+	return core.Errorf(core.CodeOf(cause), "%w The old container is back.", cause)
+}
+
+// nameBack gives a container its name again, when it has lost it.
+func (d *Docker) nameBack(ctx context.Context, id, name string) error {
+	c, err := d.Container(ctx, id)
+	if err != nil || c.Name == name {
+		return err
+	}
+	return d.rename(ctx, id, name)
+}
+
+// settled waits until a container has run for a moment without a restart.
+func (d *Docker) settled(ctx context.Context, id string) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for begin := time.Now(); ; {
+		c, err := d.Container(ctx, id)
+		switch {
+		case err != nil:
+			return err
+		case c.State == "exited" || c.State == "dead":
+			return core.Errorf(core.CodeConflict, "The new container of %s ended at once with exit code %d.%s", c.Name, c.ExitCode, spaced(c.Error))
+		case c.State == "running" && time.Since(begin) >= settle && c.Restarts == 0:
+			return nil
+		case c.Restarts > 0 || time.Since(begin) > startLimit:
+			return core.Errorf(core.CodeConflict, "The new container of %s does not stay up (state %s, %d restarts, last exit code %d).%s",
+				c.Name, c.State, c.Restarts, c.ExitCode, spaced(c.Error))
+		}
+		select {
+		case <-ctx.Done():
+			return wrap(ctx.Err(), "wait for "+c.Name)
+		case <-tick.C:
+		}
+	}
+}
+
+// spaced puts a space before a text that is there.
+func spaced(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " " + s
+}
+
+// lock keeps a container name from being recreated twice at once, here and, with a folder for locks, by other planes. The
+// kernel lets go of it when we die.
+func (d *Docker) lock(name string) (unlock func(), err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	taken := core.Errorf(core.CodeConflict, "%s is being recreated already.", name)
+	if d.busy[name] {
+		return nil, taken
+	}
+	var f *os.File
+	if d.cfg.LockDir != "" {
+		// A container name is [a-zA-Z0-9][a-zA-Z0-9_.-]*, so it cannot leave the folder.
+		f, err = os.OpenFile(filepath.Join(d.cfg.LockDir, "recreate-"+cmp.Or(filepath.Base(name), "_")+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, core.Errorf(core.CodeInternal, "lock %s: %w", name, err)
+		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			return nil, errors.Join(taken, f.Close())
+		}
+	}
+	d.busy[name] = true
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.busy, name)
+		if f != nil {
+			_ = f.Close() // lets go of the lock whatever it says
+		}
+	}, nil
+}
+
+// notMissing drops the error of a thing that is gone already.
+func notMissing(err error) error {
+	if core.CodeOf(err) == core.CodeNotFound {
+		return nil
+	}
+	return err
+}
