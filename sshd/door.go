@@ -50,7 +50,7 @@ func actorOf(s *Session) core.Actor {
 	id := s.Identity()
 	return core.Actor{
 		Name: id.Name, Kind: core.ActorPerson, Role: id.Role, Door: core.DoorSSH, Address: s.RemoteAddr().String(),
-		Fingerprint: id.Fingerprint, Session: s.ID(), Client: s.ClientVersion(),
+		Fingerprint: id.Fingerprint, KeySource: id.Source, Session: s.ID(), Client: s.ClientVersion(),
 	}
 }
 
