@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"time"
 
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/cgroup"
@@ -20,6 +21,9 @@ import (
 	"github.com/codematrx/matrx-ship/docs"
 	"github.com/codematrx/matrx-ship/sshd"
 )
+
+// reconcileLimit bounds the reconciliation at start.
+const reconcileLimit = 2 * time.Minute
 
 // built is a core and what has to be closed after it.
 type built struct {
@@ -87,6 +91,7 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 		return p, err
 	}
 	p.Docker, b.closes = engine, append(b.closes, engine.Close)
+	b.reconcile(ctx, engine, log)
 	if p.Usage, err = b.usage(cfg, engine); err != nil {
 		return p, err
 	}
@@ -96,6 +101,24 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 	}
 	p.Proxy, b.closes = proxy, append(b.closes, func() error { proxy.Close(); return nil })
 	return p, b.openLogs(&p, engine, data, log)
+}
+
+// reconcile finishes what a crash left in the middle on the engine, beside the start: an engine that does not answer
+// must not keep the doors closed.
+func (b *built) reconcile(ctx context.Context, engine *docker.Docker, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reconcileLimit)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := engine.Reconcile(ctx); err != nil {
+			log.Warn("what a crash may have left on the engine is not reconciled", "err", err)
+		}
+	}()
+	b.closes = append(b.closes, func() error {
+		cancel()
+		<-done
+		return nil
+	})
 }
 
 // usage measures containers from the kernel's files where they are mounted, else by the engine.
