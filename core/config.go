@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -81,6 +82,11 @@ func (cfg Config) check() []error {
 	}
 	if cfg.DataDir != "" && !filepath.IsAbs(cfg.DataDir) {
 		problems = append(problems, fmt.Errorf("MATRX_DATA_DIR is %q: give an absolute path", cfg.DataDir))
+	}
+	for _, listen := range []struct{ name, address string }{{"MATRX_SSH_ADDR", cfg.SSHAddr}, {"MATRX_HTTP_ADDR", cfg.HTTPAddr}} {
+		if _, port, err := net.SplitHostPort(listen.address); err != nil || port != "0" && parsePort(port) == 0 {
+			problems = append(problems, fmt.Errorf("%s is %q: give an address to listen on, like :2222 or 127.0.0.1:2222", listen.name, listen.address))
+		}
 	}
 	if cfg.ShellRole != RoleOperator.String() && cfg.ShellRole != RoleAdmin.String() {
 		problems = append(problems, fmt.Errorf("MATRX_SHELL_ROLE is %q: give operator or admin", cfg.ShellRole))

@@ -37,7 +37,7 @@ func (c *Core) aim(verb, name string) (Service, ContainerDetail, error) {
 		return svc, detail, err
 	}
 	if svc.Self {
-		return svc, detail, Errorf(CodeConflict, "%s does not %s itself: this is the program that answers you. The %s can: %s service %s %s",
+		return svc, detail, Errorf(CodeConflict, "%s does not %s itself: this is the program that answers you. The %s can: %s %s %s",
 			c.charter.Title, verb, c.charter.SiblingTitle(), c.cfg.Sibling(c.charter), verb, svc.Name)
 	}
 	return svc, detail, nil

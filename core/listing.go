@@ -291,8 +291,9 @@ func (s *services) takeIn(c census, details map[string]ContainerDetail, d doubt)
 func (s *services) tracking(c census) (begin map[string]string, end []string) {
 	begin = map[string]string{}
 	for i := range c.list {
-		id, owner := c.list[i].ID, c.owners[c.list[i].ID]
-		if HomeOf(owner.kind) != s.charter.Name {
+		id := c.list[i].ID
+		owner, ok := c.owners[id]
+		if !ok || HomeOf(owner.kind) != s.charter.Name {
 			continue
 		}
 		old, ok := s.tracks[id]

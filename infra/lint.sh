@@ -25,14 +25,13 @@ check() {
 in_module() { (cd "$repo/$1" && shift && "$@"); }
 
 main() {
-	local module staticcheck folders scripts
+	local module staticcheck scripts
 	need_packages shellcheck=shellcheck >/dev/null
 	need_go >/dev/null
 	cd "$repo"
 	step "Lint"
 	staticcheck=$(go tool -n staticcheck)
-	mapfile -t folders < <(go list -tags "$tags" -f '{{.Dir}}' ./... && cd infra/sample && go list -f '{{.Dir}}' ./...)
-	check gofmt gofmt -l "${folders[@]}"
+	check gofmt gofmt -l .
 	for module in . infra/sample; do
 		check "vet $module" in_module "$module" go vet -tags "$tags" ./...
 		check "staticcheck $module" in_module "$module" "$staticcheck" -tags "$tags" ./...

@@ -9,11 +9,16 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
 
 make_images() {
 	base_image
-	traefik_image && images[traefik]=$built_image
-	postgres_image && images[postgres]=$built_image
-	plane_image matrx-manager manager && images[manager]=$built_image
-	plane_image deploy-server deploy && images[deploy]=$built_image
-	sample_image && images[sample]=$built_image
+	traefik_image
+	images[traefik]=$built_image
+	postgres_image
+	images[postgres]=$built_image
+	plane_image matrx-manager manager
+	images[manager]=$built_image
+	plane_image deploy-server deploy
+	images[deploy]=$built_image
+	sample_image
+	images[sample]=$built_image
 }
 
 make_networks() {
@@ -50,13 +55,13 @@ make_repository() {
 
 # seen_working asks each service the way a user would; what does not answer fails the whole.
 seen_working() {
-	wait_until 60 answers "http://$listen:$port_manager_http/readyz" || not_ready matrx-manager
-	wait_until 60 answers "http://$listen:$port_deploy_http/readyz" || not_ready deploy-server
-	wait_until 60 host_key "$port_manager_ssh" || not_ready matrx-manager
-	wait_until 60 host_key "$port_deploy_ssh" || not_ready deploy-server
-	wait_until 60 routed "demo.$domain" || not_ready ship-demo
-	wait_until 60 routed "manager.$domain" || not_ready matrx-manager
-	wait_until 60 routed "deploy.$domain" || not_ready deploy-server
+	expect matrx-manager answers "http://$listen:$port_manager_http/readyz"
+	expect deploy-server answers "http://$listen:$port_deploy_http/readyz"
+	expect matrx-manager host_key "$port_manager_ssh"
+	expect deploy-server host_key "$port_deploy_ssh"
+	expect ship-demo routed "demo.$domain"
+	expect matrx-manager routed "manager.$domain"
+	expect deploy-server routed "deploy.$domain"
 	say "both planes answer ssh and http; Traefik leads to manager.$domain, deploy.$domain and demo.$domain"
 }
 
@@ -72,10 +77,21 @@ host_key() {
 	[[ -n $key ]] && fingerprints[$1]=$(ssh-keygen -lf - <<<"$key" | cut -d' ' -f2)
 }
 
-# not_ready ends the run with the last words of the container that should have answered.
+# expect SERVICE COMMAND... waits until a service answers. It ends the run with the service's last words when that
+# takes too long, or when its container ends again and again.
+expect() {
+	local service=$prefix$1 deadline=$((SECONDS + 60)) restarts
+	shift
+	until "$@"; do
+		restarts=$(docker inspect --format '{{.RestartCount}}' "$service")
+		((SECONDS < deadline && restarts < 4)) || not_ready "$service"
+		sleep 0.3
+	done
+}
+
 not_ready() {
-	docker logs --tail 20 "$prefix$1" 2>&1 | sed 's/^/    | /' >&2
-	die "$prefix$1 did not answer within 60 s; its last lines are above (docker logs $prefix$1)"
+	docker logs --tail 10 "$1" 2>&1 | sed 's/^/    | /' >&2
+	die "$1 does not answer; its last lines are above (docker logs $1)"
 }
 
 # describe_stack writes what tests need to find the stack.
@@ -116,13 +132,24 @@ main() {
 	chmod 0700 "$env_dir"
 	only_one
 	printf 'matrx-ship: the local stack "%s", under %s\n' "$project" "$local_dir"
-	step "Tools" && need_stack_packages && need_go
-	step "Engine" && ensure_engine
-	step "Images" && make_images
-	step "Keys and folders" && ensure_keys && prepare_root && make_repository
-	step "Networks" && make_networks
-	step "Services" && make_services
-	step "Looking whether it works" && seen_working
+	step "Tools"
+	need_stack_packages
+	need_go
+	step "Engine"
+	ensure_engine
+	refuse_second_checkout
+	step "Images"
+	make_images
+	step "Keys and folders"
+	ensure_keys
+	prepare_root
+	make_repository
+	step "Networks"
+	make_networks
+	step "Services"
+	make_services
+	step "Looking whether it works"
+	seen_working
 	describe_stack
 	[[ -n ${MATRX_ACME_EMAIL:-} ]] || remember_not_done "no MATRX_ACME_EMAIL, so Traefik shows a self-signed certificate (curl -k)"
 	closing_words

@@ -37,8 +37,8 @@ type Limits struct {
 	WriteStall     time.Duration // a client that takes no output for this long is dropped: 5 min
 	MaxDuration    time.Duration // life of a connection: 12 h
 	NoSession      time.Duration // a connection without a session is closed after: 10 min
-	Recheck        time.Duration // how often the key of a live connection is looked up again: 2 s
-	EndGrace       time.Duration // from asking a session to end to closing its channel, and again to closing the connection: 2 s
+	Recheck        time.Duration // how often the key of a live connection is looked up again: 1 s
+	EndGrace       time.Duration // from asking a session to end to closing its channel, and again to closing the connection: 1 s
 	ShutdownGrace  time.Duration // how long Shutdown waits for sessions to end by themselves: 10 s
 }
 
@@ -79,8 +79,8 @@ func (l Limits) withDefaults() Limits {
 	set(&l.WriteStall, 5*time.Minute)
 	set(&l.MaxDuration, 12*time.Hour)
 	set(&l.NoSession, 10*time.Minute)
-	set(&l.Recheck, 2*time.Second)
-	set(&l.EndGrace, 2*time.Second)
+	set(&l.Recheck, time.Second)
+	set(&l.EndGrace, time.Second)
 	set(&l.ShutdownGrace, 10*time.Second)
 	return l
 }

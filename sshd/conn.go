@@ -77,7 +77,7 @@ func (c *conn) loggedIn(l *login) {
 	c.mu.Lock()
 	c.login = l
 	c.idle = time.AfterFunc(limits.NoSession, c.closeIfIdle)
-	c.oldest = time.AfterFunc(limits.MaxDuration, func() { c.end("The connection has reached its longest life.") })
+	c.oldest = time.AfterFunc(limits.MaxDuration, func() { c.end("The connection has reached its longest life.", limits.EndGrace) })
 	c.mu.Unlock()
 	c.srv.startups.done(c)
 	c.srv.penalties.forgive(c.RemoteAddr())
@@ -133,14 +133,14 @@ func (c *conn) refuse() int {
 	return len(c.sessions)
 }
 
-// end ends all sessions politely, and then the connection.
-func (c *conn) end(reason string) {
+// end ends all sessions politely, as Session.end does, and then the connection.
+func (c *conn) end(reason string, grace time.Duration) {
 	if c.refuse() == 0 {
 		c.drop(reason)
 		return
 	}
 	for _, s := range c.live() {
-		s.end(reason)
+		s.end(reason, grace)
 	}
 	c.srv.owned.Go(func() {
 		c.running.Wait()

@@ -29,7 +29,7 @@ func (d *Door) Handle(s *Session) int {
 	ctx := core.WithRequest(core.WithActor(s.Context(), actor), s.ID())
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	live, err := d.core.OpenSession(ctx, actor, what(argv), func(reason string) { s.end(reason) })
+	live, err := d.core.OpenSession(ctx, actor, what(argv), s.End)
 	if err != nil {
 		fmt.Fprintln(s.Stderr(), core.MessageOf(err))
 		return exitCodes[core.CodeOf(err)]
@@ -50,7 +50,7 @@ func actorOf(s *Session) core.Actor {
 	id := s.Identity()
 	return core.Actor{
 		Name: id.Name, Kind: core.ActorPerson, Role: id.Role, Door: core.DoorSSH, Address: s.RemoteAddr().String(),
-		Fingerprint: id.Fingerprint, Session: s.ID(), Client: s.ClientVersion(),
+		Fingerprint: id.Fingerprint, KeySource: id.Source, Session: s.ID(), Client: s.ClientVersion(),
 	}
 }
 
@@ -113,7 +113,9 @@ func (d *Door) shellCmd(ctx context.Context, term *Term, in core.OpenShellIn, to
 		if err != nil {
 			return err
 		}
-		_, err = joinShell(ctx, sh, touched{keys, touch}, screen, onResize)
+		ctx, cancel := context.WithCancel(ctx) // the keys end when the console does, and the shell with them
+		defer cancel()
+		_, err = joinShell(ctx, sh, ending{touched{keys, touch}, cancel}, screen, onResize)
 		return err
 	}, func(err error) tea.Msg { return tui.ShellEnded{In: in, Err: err} })
 }

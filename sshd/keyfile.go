@@ -40,7 +40,7 @@ type fileState struct {
 const (
 	// lookEvery is how often the file is looked at. A change counts when two looks see the same, so that a file in the
 	// middle of being written locks nobody out.
-	lookEvery  = time.Second
+	lookEvery  = 500 * time.Millisecond
 	maxKeyFile = 1 << 20 // bytes
 )
 

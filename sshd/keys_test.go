@@ -16,26 +16,28 @@ import (
 
 func TestOneBadLineLocksNobodyOut(t *testing.T) {
 	first, last := sshdtest.Line(sshdtest.Key(t), "first"), sshdtest.Line(sshdtest.Key(t), "the last one")
+	third := sshdtest.Line(sshdtest.Key(t), "third") // good, but for what stands round it
 	for name, bad := range map[string]string{
 		"words":               "hello there",
-		"half a key":          first[:40],
+		"half a key":          third[:40],
 		"not base64":          "ssh-ed25519 AAAA*BBBB x",
-		"wrong kind":          "ssh-rsa" + strings.TrimPrefix(first, "ssh-ed25519"),
-		"unknown option":      `frobnicate ` + first,
-		"option with a value": `permitopen="host:22" ` + first,
-		"environment":         `environment="LD_PRELOAD=x" ` + first,
-		"authority":           `cert-authority ` + first,
-		"open quote":          `from="10.0.0.1 ` + first,
-		"unquoted value":      `from=10.0.0.1 ` + first,
-		"host name":           `from="*.example.com" ` + first,
-		"crooked block":       `from="10.0.0.1/8" ` + first,
-		"bad expiry":          `expiry-time="tomorrow" ` + first,
+		"wrong kind":          "ssh-rsa" + strings.TrimPrefix(third, "ssh-ed25519"),
+		"unknown option":      `frobnicate ` + third,
+		"option with a value": `permitopen="host:22" ` + third,
+		"environment":         `environment="LD_PRELOAD=x" ` + third,
+		"authority":           `cert-authority ` + third,
+		"open quote":          `from="10.0.0.1 ` + third,
+		"unquoted value":      `from=10.0.0.1 ` + third,
+		"host name":           `from="*.example.com" ` + third,
+		"crooked block":       `from="10.0.0.1/8" ` + third,
+		"bad expiry":          `expiry-time="tomorrow" ` + third,
 		"only options":        `restrict`,
-		"touch waived":        `no-touch-required ` + first,
+		"touch waived":        `no-touch-required ` + third,
 		"old kind":            "ssh-dss AAAAB3NzaC1kc3MAAACBAO x",
 		"binary":              "\x00\x01\x02\xff\xfe",
 		"huge":                strings.Repeat("A", 100_000),
 		"certificate":         "ssh-ed25519-cert-v01@openssh.com AAAA x",
+		"twice":               first,
 	} {
 		keys, problems := ParseAuthorizedKeys([]byte("# team\n\n" + first + "\n" + bad + "\n" + last + "\r\n"))
 		if len(keys) != 2 || keys[0].Comment != "first" || keys[1].Comment != "the last one" || keys[1].Line != 5 {

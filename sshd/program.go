@@ -117,7 +117,7 @@ func (p *program) options(env []string, opts []tea.ProgramOption) []tea.ProgramO
 	size := t.Size()
 	all := append([]tea.ProgramOption{tea.WithFPS(framesPerSecond), tea.WithColorProfile(colorprofile.Env(env))}, opts...)
 	return append(all,
-		tea.WithInput(p.port), tea.WithOutput(t.cooked), tea.WithEnvironment(env),
+		tea.WithInput(&sieve{r: p.port}), tea.WithOutput(t.cooked), tea.WithEnvironment(env),
 		tea.WithWindowSize(size.Width, size.Height),
 		tea.WithoutSignalHandler(), // signals are the process's
 		tea.WithFilter(p.filter))

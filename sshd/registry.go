@@ -48,7 +48,7 @@ func (s *Server) End(sessionID, reason string) bool {
 	for _, c := range s.connections() {
 		for _, sess := range c.live() {
 			if sess.id == sessionID {
-				sess.end(reason)
+				sess.End(reason)
 				return true
 			}
 		}
@@ -61,7 +61,7 @@ func (s *Server) EndKey(fingerprint, reason string) int {
 	n := 0
 	for _, c := range s.connections() {
 		if l := c.who(); l != nil && l.current.Load().Fingerprint == fingerprint {
-			c.end(reason)
+			c.end(reason, s.limits.EndGrace)
 			n++
 		}
 	}
@@ -107,7 +107,7 @@ func (s *Server) recheck(ctx context.Context, c *conn, l *login) {
 		l.current.Store(&id)
 	case core.CodeOf(err) == core.CodeForbidden:
 		s.logger.Info("ssh key of a live connection no longer counts", "connection", c.id, "fingerprint", Fingerprint(l.key), "reason", err.Error())
-		c.end("Your key is no longer accepted.")
+		c.end("Your key is no longer accepted.", s.limits.EndGrace)
 	default:
 		s.logger.Debug("ssh key of a live connection could not be checked", "connection", c.id, "error", err)
 	}

@@ -22,8 +22,9 @@ func (s *Server) checkSelf(ctx context.Context, hostKey gossh.PublicKey) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	client, server, err := loopback(ctx)
-	if err != nil {
-		return core.Errorf(core.CodeUnavailable, "check ssh settings: %w", err)
+	if err != nil { // no loopback: the settings may be right all the same
+		s.logger.Warn("ssh settings could not be checked", "error", err)
+		return nil
 	}
 	deadline, _ := ctx.Deadline()
 	if err := errors.Join(client.SetDeadline(deadline), server.SetDeadline(deadline)); err != nil {

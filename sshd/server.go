@@ -12,6 +12,7 @@ import (
 	"charm.land/ssh"
 	"charm.land/wish/v2"
 	"github.com/google/uuid"
+	gossh "golang.org/x/crypto/ssh"
 
 	"github.com/codematrx/matrx-ship/core"
 )
@@ -54,6 +55,24 @@ func Listen(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, err := newServer(ctx, cfg, signer)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkSelf(ctx, signer.PublicKey()); err != nil {
+		s.stop()
+		return nil, err
+	}
+	s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Addr)
+	if err != nil {
+		s.stop()
+		return nil, core.Errorf(core.CodeUnavailable, "listen for ssh: %w", err)
+	}
+	return s, nil
+}
+
+// newServer puts a server together that does not listen yet.
+func newServer(ctx context.Context, cfg Config, signer gossh.Signer) (*Server, error) {
 	s := &Server{
 		keys: cfg.Keys, handle: cfg.Handle, logger: cfg.Logger, limits: cfg.Limits, version: cfg.Version,
 		startups:  newStartups(cfg.Limits, rand.IntN),
@@ -63,6 +82,7 @@ func Listen(ctx context.Context, cfg Config) (*Server, error) {
 		down:      make(chan struct{}),
 	}
 	s.life, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	var err error
 	s.ssh, err = wish.NewServer(wish.WithVersion(cfg.Version), func(srv *ssh.Server) error {
 		srv.AddHostKey(signer)
 		return nil
@@ -76,15 +96,11 @@ func Listen(ctx context.Context, cfg Config) (*Server, error) {
 	s.ssh.ServerConfigCallback = s.sshConfig
 	s.ssh.ChannelHandlers = map[string]ssh.ChannelHandler{"session": s.handleChannel}
 	s.ssh.RequestHandlers = map[string]ssh.RequestHandler{} // forwarding and the like: refused
-	if err := s.checkSelf(ctx, signer.PublicKey()); err != nil {
-		return nil, err
-	}
-	s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Addr)
-	if err != nil {
-		return nil, core.Errorf(core.CodeUnavailable, "listen for ssh: %w", err)
-	}
 	return s, nil
 }
+
+// HostKey is the public half of the host key, whose fingerprint an operator compares at his first login.
+func (s *Server) HostKey() gossh.PublicKey { return s.ssh.HostSigners[0].PublicKey() }
 
 // Addr is the address that is listened on.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
@@ -232,7 +248,7 @@ func (s *Server) shutDown(ctx context.Context) error {
 	s.mu.Unlock()
 	err := s.listener.Close()
 	for _, c := range s.connections() {
-		c.end("The server is shutting down.")
+		c.end("The server is shutting down.", s.limits.ShutdownGrace)
 	}
 	select {
 	case <-s.empty:

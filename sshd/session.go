@@ -107,7 +107,7 @@ func (s *Session) info() SessionInfo {
 	if s.handled != nil { // what follows is settled
 		i.Command = cleanName(s.raw)
 		if s.term != nil {
-			i.Terminal, i.Size, i.LastInput = s.term.Name(), s.term.Size(), s.term.gate.lastInput()
+			i.Terminal, i.Size, i.LastInput = s.term.Name(), s.term.Size(), s.term.LastInput()
 		}
 	}
 	return i
@@ -146,11 +146,16 @@ func (s *Session) hangUp() {
 }
 
 // stalled is called when the client has taken no output for too long.
-func (s *Session) stalled() { s.end("The client took no output for too long.") }
+func (s *Session) stalled() {
+	s.End("The client took no output for too long.")
+}
 
-// end asks the session to end; when it does not, its channel is closed and then its connection, each after a while.
-// It may be called from anywhere, more than once, and does not wait.
-func (s *Session) end(reason string) {
+// End asks the session to end, and breaks it off when it does not soon. It does not wait.
+func (s *Session) End(reason string) { s.end(reason, s.conn.srv.limits.EndGrace) }
+
+// end asks the session to end; when it does not, its channel is closed after grace, and its connection after twice
+// that. It may be called from anywhere, more than once, and does not wait.
+func (s *Session) end(reason string, grace time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reason != "" {
@@ -159,7 +164,6 @@ func (s *Session) end(reason string) {
 	s.reason = reason
 	s.conn.srv.logger.Info("ssh session ended by the server", "session", s.id, "reason", reason)
 	s.cancel(core.Errorf(core.CodeCanceled, "%s", reason))
-	grace := s.conn.srv.limits.EndGrace
 	s.timers = append(s.timers,
 		time.AfterFunc(grace, s.closeChannel),
 		time.AfterFunc(2*grace, func() { s.conn.drop(reason) }))

@@ -192,6 +192,17 @@ func TestAPanicEndsOneSessionWithExitCodeOne(t *testing.T) {
 	sshdtest.Eventually(t, "one session", func() bool { return len(r.Sessions()) == 1 })
 }
 
+func TestAPanicOnAFullScreenGivesTheTerminalBack(t *testing.T) {
+	r := start(t, func(s *Session) int {
+		_, _ = io.WriteString(s, "\x1b[?1049h\x1b[?25lfull screen")
+		panic("on purpose")
+	}, nil)
+	s := sshdtest.Open(t, r.dial(t), sshdtest.ScreenConfig{})
+	if code := s.Exit(); code != 1 || s.AltScreen() || !strings.Contains(s.Text(), "Internal error in session") {
+		t.Fatalf("exit code %d, other screen %v:\n%s", code, s.AltScreen(), s.Text())
+	}
+}
+
 func TestClosingOneChannelEndsThatSessionAlone(t *testing.T) {
 	ended := make(chan error, 2)
 	r := start(t, until(ended), nil)

@@ -35,16 +35,13 @@ func refuseShell(s *Session, err error) int {
 	return exitCodes[core.CodeOf(err)]
 }
 
-// joinShell connects a shell with a terminal until the shell ends, the keys end or ctx does, closes it, and gives its
-// exit code. Whoever called it must end the keys when it returns: one goroutine reads them until then.
+// joinShell connects a shell with a terminal until the shell ends or ctx does, closes it, and gives its exit code.
+// Keys that end do not end the shell: a client with an empty input still waits for the output. Whoever called it must
+// end the keys when it returns: one goroutine reads them until then.
 func joinShell(ctx context.Context, sh *core.Shell, keys io.Reader, screen io.Writer, onResize func(func(width, height int))) (int, error) {
 	onResize(func(width, height int) { _ = sh.Resize(width, height) }) // a size for a shell that has ended is of no use
 	defer onResize(nil)
-	typed := make(chan struct{})
-	go func() {
-		defer close(typed)
-		_, _ = io.Copy(sh, keys) // the end of either side is the end
-	}()
+	go func() { _, _ = io.Copy(sh, keys) }() // the end of either side is the end
 	shown := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(screen, sh)
@@ -57,12 +54,11 @@ func joinShell(ctx context.Context, sh *core.Shell, keys io.Reader, screen io.Wr
 			err = closeErr
 		}
 		return sh.ExitCode(), err
-	case <-typed:
 	case <-ctx.Done():
+		err := sh.Close()
+		<-shown // its error is that we closed it
+		return sh.ExitCode(), err
 	}
-	err := sh.Close()
-	<-shown // its error is that we closed it
-	return sh.ExitCode(), err
 }
 
 // touched notes when somebody types.
@@ -76,6 +72,21 @@ func (t touched) Read(p []byte) (int, error) {
 	n, err := t.Reader.Read(p)
 	if n > 0 {
 		t.touch()
+	}
+	return n, err
+}
+
+// ending calls end when its reader ends.
+type ending struct {
+	io.Reader
+	end func()
+}
+
+// Read passes on what was typed.
+func (e ending) Read(p []byte) (int, error) {
+	n, err := e.Reader.Read(p)
+	if err != nil {
+		e.end()
 	}
 	return n, err
 }

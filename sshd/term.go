@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -129,8 +130,12 @@ func (t *Term) Resize(width, height int) {
 	}
 }
 
+// LastInput is when the last key was pressed, zero when there was none.
+func (t *Term) LastInput() time.Time { return t.gate.lastInput() }
+
 // OnResize calls fn with the size now and after every change, one call at a time, until it is replaced; nil for
-// nobody. When OnResize returns, the fn before is not running and will not be called any more.
+// nobody. It waits for a call that runs, so fn must come back soon; when OnResize returns, the fn before is not running
+// and will not be called any more.
 func (t *Term) OnResize(fn func(width, height int)) {
 	t.sinkMu.Lock()
 	defer t.sinkMu.Unlock()

@@ -1,5 +1,3 @@
-// Package coretest has stateful fakes of what core needs from outside, and the contract suites that the fakes and the
-// real things must both pass.
 package coretest
 
 import (

@@ -185,7 +185,7 @@ func (j *Journal) store(off int64, fresh bool) error {
 func (j *Journal) advance(seg segment, next mark, records int64) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.trouble != nil {
+	if j.givenUp {
 		return false
 	}
 	last := &j.segs[len(j.segs)-1]
@@ -193,6 +193,7 @@ func (j *Journal) advance(seg segment, next mark, records int64) bool {
 	last.size, last.records = next.off, seg.records+records
 	next.records = last.records
 	j.head = next
+	j.inflight = nil // too late for the watchdog
 	return true
 }
 
@@ -201,7 +202,7 @@ func (j *Journal) advance(seg segment, next mark, records int64) bool {
 func (j *Journal) answer(batch []*request) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.inflight = nil
+	j.inflight, j.givenUp = nil, false
 	for i, r := range batch {
 		if r.answered {
 			continue
@@ -229,7 +230,7 @@ func (j *Journal) giveUp(commit uint64) {
 	if j.commits != commit || j.inflight == nil {
 		return
 	}
-	j.trouble = j.newTrouble(errStalled)
+	j.trouble, j.givenUp = j.newTrouble(errStalled), true
 	waiting := j.queue
 	j.queue = nil
 	for _, r := range waiting {

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,132 +12,6 @@ import (
 
 	"github.com/codematrx/matrx-ship/core"
 )
-
-// faultDisk is the real disk with faults on request.
-type faultDisk struct {
-	osDisk
-	mu    sync.Mutex
-	fault func(op, name string) error // asked before every call; guarded by mu
-	ops   []string                    // "op name", in order
-	free  int64                       // what Free answers; 0: the truth
-}
-
-// partial is a fault that lets n bytes of a write through.
-type partial struct {
-	n int
-	error
-}
-
-func (d *faultDisk) set(fault func(op, name string) error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.fault = fault
-}
-
-func (d *faultDisk) setFree(n int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.free = n
-}
-
-// count says how often an operation was called.
-func (d *faultDisk) count(op string) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	n := 0
-	for _, o := range d.ops {
-		if strings.HasPrefix(o, op+" ") {
-			n++
-		}
-	}
-	return n
-}
-
-func (d *faultDisk) call(op, name string) error {
-	d.mu.Lock()
-	d.ops = append(d.ops, op+" "+filepath.Base(name))
-	fault := d.fault
-	d.mu.Unlock()
-	if fault == nil {
-		return nil
-	}
-	return fault(op, filepath.Base(name))
-}
-
-func (d *faultDisk) List(dir string) ([]os.DirEntry, error) {
-	return orFault(d, "list", dir, func() ([]os.DirEntry, error) { return d.osDisk.List(dir) })
-}
-
-func (d *faultDisk) Open(name string, flag int) (file, error) {
-	op := "open"
-	if flag&os.O_CREATE != 0 {
-		op = "create"
-	}
-	return orFault(d, op, name, func() (file, error) {
-		f, err := d.osDisk.Open(name, flag)
-		if err != nil {
-			return nil, err
-		}
-		return faultFile{f, d, name}, nil
-	})
-}
-
-func (d *faultDisk) SyncDir(dir string) error {
-	_, err := orFault(d, "syncdir", dir, func() (int, error) { return 0, d.osDisk.SyncDir(dir) })
-	return err
-}
-
-func (d *faultDisk) Free(dir string) (int64, error) {
-	return orFault(d, "free", dir, func() (int64, error) {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.free != 0 {
-			return d.free, nil
-		}
-		return d.osDisk.Free(dir)
-	})
-}
-
-func orFault[T any](d *faultDisk, op, name string, do func() (T, error)) (T, error) {
-	if err := d.call(op, name); err != nil {
-		var zero T
-		return zero, err
-	}
-	return do()
-}
-
-type faultFile struct {
-	file
-	d    *faultDisk
-	name string
-}
-
-func (f faultFile) WriteAt(p []byte, off int64) (int, error) {
-	err := f.d.call("write", f.name)
-	var part partial
-	if errors.As(err, &part) {
-		n, _ := f.file.WriteAt(p[:min(part.n, len(p))], off)
-		return n, err
-	}
-	if err != nil {
-		return 0, err
-	}
-	return f.file.WriteAt(p, off)
-}
-
-func (f faultFile) Datasync() error {
-	if err := f.d.call("sync", f.name); err != nil {
-		return err
-	}
-	return f.file.Datasync()
-}
-
-func (f faultFile) Truncate(n int64) error {
-	if err := f.d.call("truncate", f.name); err != nil {
-		return err
-	}
-	return f.file.Truncate(n)
-}
 
 // eventually polls until the condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
@@ -202,29 +75,33 @@ func mustRefuse(t testing.TB, j *Journal, says string) {
 }
 
 // faultyJournal is a journal with two records on a disk that can fail.
-func faultyJournal(t *testing.T) (*Journal, *faultDisk, Config) {
+func faultyJournal(t *testing.T, change ...func(*Config)) (*Journal, *faultDisk, Config) {
 	d := &faultDisk{}
 	cfg := config(t.TempDir())
 	cfg.disk, cfg.Probe = d, time.Millisecond
+	for _, c := range change {
+		c(&cfg)
+	}
 	j := mustOpen(t, cfg)
 	mustAppend(t, j, "a", "b")
 	return j, d, cfg
 }
 
 func TestAFailingDiskMakesTheJournalReadOnlyUntilItWorks(t *testing.T) {
-	rotate := func(j *Journal) { j.cfg.SegmentRecords = 2 }
+	same := func(*Config) {}
+	rotate := func(cfg *Config) { cfg.SegmentRecords = 2 }
 	cases := []struct {
 		name, op string
 		err      error
-		before   func(*Journal)
+		change   func(*Config)
 	}{
-		{"write EIO", "write", unix.EIO, nil},
-		{"write EROFS", "write", unix.EROFS, nil},
-		{"write ENOSPC", "write", unix.ENOSPC, nil},
-		{"write EDQUOT in the middle of a record", "write", partial{40, unix.EDQUOT}, nil},
-		{"write ENOSPC in the second record", "write", partial{400, unix.ENOSPC}, nil},
-		{"sync EIO", "sync", unix.EIO, nil},
-		{"sync ENOSPC", "sync", unix.ENOSPC, nil},
+		{"write EIO", "write", unix.EIO, same},
+		{"write EROFS", "write", unix.EROFS, same},
+		{"write ENOSPC", "write", unix.ENOSPC, same},
+		{"write EDQUOT in the middle of a record", "write", partial{40, unix.EDQUOT}, same},
+		{"write ENOSPC in the second record", "write", partial{400, unix.ENOSPC}, same},
+		{"sync EIO", "sync", unix.EIO, same},
+		{"sync ENOSPC", "sync", unix.ENOSPC, same},
 		{"create of the next segment", "create", unix.ENOSPC, rotate},
 		{"write to the next segment", "write", partial{10, unix.EIO}, rotate},
 		{"sync of the next segment", "sync", unix.EIO, rotate},
@@ -232,10 +109,7 @@ func TestAFailingDiskMakesTheJournalReadOnlyUntilItWorks(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			j, d, cfg := faultyJournal(t)
-			if c.before != nil {
-				c.before(j)
-			}
+			j, d, cfg := faultyJournal(t, c.change)
 			d.set(func(op, _ string) error {
 				if op == c.op {
 					return c.err
@@ -284,8 +158,7 @@ func reopened(t *testing.T, j *Journal, cfg Config, want string) {
 }
 
 func TestAFailedSyncIsNeverTriedAgain(t *testing.T) {
-	j, d, _ := faultyJournal(t)
-	j.cfg.Probe = time.Hour // the keeper stays away once it is in trouble
+	j, d, _ := faultyJournal(t, func(cfg *Config) { cfg.Probe = time.Hour }) // the keeper stays away
 	d.set(func(op, _ string) error {
 		if op == "sync" {
 			return unix.EIO
@@ -340,9 +213,9 @@ func TestWhatIsReadAtStartIsWrittenAgainAndSynced(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	before := len(d.ops)
+	before := len(d.log())
 	j = mustOpen(t, cfg)
-	ops := strings.Join(d.ops[before:], ", ")
+	ops := strings.Join(d.log()[before:], ", ")
 	want := "truncate 000000000001.jsonl, write 000000000001.jsonl, sync 000000000001.jsonl, syncdir"
 	if !strings.Contains(ops, want) {
 		t.Errorf("opening did %s; want it to %s", ops, want)
@@ -369,6 +242,22 @@ func TestAnAcknowledgedRecordThatVanishesIsNamed(t *testing.T) {
 	}
 }
 
+func TestAnotherHistoryInPlaceOfTheAcknowledgedOneIsNamed(t *testing.T) {
+	j, d, cfg := faultyJournal(t)
+	buf := forged(t, newChain(1, ""), 0, 0)
+	d.set(func(op, _ string) error {
+		if op != "write" {
+			return nil
+		}
+		return errors.Join(os.WriteFile(filepath.Join(cfg.Dir, segmentName(1)), buf, 0o600), unix.EIO)
+	})
+	_, _ = j.Append(t.Context(), note("c"))
+	d.set(nil)
+	eventually(t, "the other history is named", func() bool {
+		return strings.Contains(j.Head().Trouble, "line 2, record 2: it is not the record that was acknowledged")
+	})
+}
+
 func TestADiskThatFailsAtStartGivesAJournalInTrouble(t *testing.T) {
 	j, d, cfg := faultyJournal(t)
 	if err := j.Close(); err != nil {
@@ -384,10 +273,17 @@ func TestADiskThatFailsAtStartGivesAJournalInTrouble(t *testing.T) {
 			})
 			j := mustOpen(t, cfg)
 			mustRefuse(t, j, "input/output error")
-			if op != "list" && op != "open" && keys(t, j) != "a b" {
+			unread := op == "list" || op == "open"
+			if !unread && keys(t, j) != "a b" {
 				t.Errorf("it replays %q", keys(t, j))
 			}
 			d.set(nil)
+			if unread { // whoever replayed it knows nothing of what is there
+				eventually(t, "a restart is asked for", func() bool { return strings.Contains(j.Head().Trouble, "Restart") })
+				mustRefuse(t, j, "Restart")
+				reopened(t, j, cfg, "a b")
+				return
+			}
 			eventually(t, "the journal is writable", func() bool { return j.Head().Writable })
 			if got := keys(t, j); got != "a b" {
 				t.Errorf("it replays %q", got)
@@ -397,8 +293,7 @@ func TestADiskThatFailsAtStartGivesAJournalInTrouble(t *testing.T) {
 }
 
 func TestBelowTheFreeSpaceLimitOnlyReliefIsTaken(t *testing.T) {
-	j, d, _ := faultyJournal(t)
-	j.cfg.MinFree = 256 << 20
+	j, d, _ := faultyJournal(t, func(cfg *Config) { cfg.MinFree = 256 << 20 })
 	d.setFree(120 << 20)
 	before := d.count("write")
 	mustRefuse(t, j, "120.0 MiB free where 256.0 MiB must stay free")

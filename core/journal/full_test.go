@@ -149,6 +149,9 @@ func TestAStartOnAFullDiskReadsAndRecovers(t *testing.T) {
 	}
 	clearDisk(t, dir)
 	eventually(t, "the journal is writable", func() bool { return j.Head().Writable })
+	if n := len(glob(t, cfg.Dir, "*.torn")); n != 1 {
+		t.Errorf("%d torn ends are kept, want the one", n)
+	}
 	reopened(t, j, cfg, "first relief")
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/codematrx/matrx-ship/core"
 )
 
@@ -21,7 +23,7 @@ type gate struct {
 func gated(t *testing.T, stall time.Duration) (*Journal, *faultDisk, gate) {
 	d := &faultDisk{}
 	cfg := config(t.TempDir())
-	cfg.disk, cfg.Probe, cfg.Stall = d, time.Millisecond, stall
+	cfg.disk, cfg.Probe, cfg.Stall, cfg.Reserve = d, time.Millisecond, stall, 1<<20
 	j := mustOpen(t, cfg)
 	mustAppend(t, j, "first")
 	g := gate{make(chan struct{}, 100), make(chan error)}
@@ -55,11 +57,12 @@ func TestAppendsThatWaitShareOneSync(t *testing.T) {
 	j, d, g := gated(t, time.Minute)
 	lead := appending(t.Context(), j, "lead")
 	<-g.waiting
-	var others []chan error
+	want, others := "first lead", []chan error(nil)
 	for i := range 20 {
 		others = append(others, appending(t.Context(), j, fmt.Sprint(i)))
+		want += fmt.Sprint(" ", i)
+		eventually(t, "it waits", func() bool { return j.waiting() == i+1 })
 	}
-	eventually(t, "all others wait", func() bool { return j.waiting() == 20 })
 	before := d.count("sync")
 	g.open <- nil
 	g.open <- nil
@@ -70,6 +73,9 @@ func TestAppendsThatWaitShareOneSync(t *testing.T) {
 	}
 	if n := d.count("sync") - before; n != 1 || j.Head().Seq != 22 {
 		t.Errorf("20 appends took %d syncs, want 1; head %d", n, j.Head().Seq)
+	}
+	if got := keys(t, j); got != want {
+		t.Errorf("it replays %q, want the order of arrival %q", got, want)
 	}
 }
 
@@ -146,7 +152,6 @@ func TestAFailedBatchFailsForAllWhoSharedIt(t *testing.T) {
 
 func TestADiskThatHangsHoldsNobodyButTheOneWhoWrites(t *testing.T) {
 	j, d, g := gated(t, 20*time.Millisecond)
-	j.commits = 1000 // a watchdog of an earlier write would not count
 	lead := appending(t.Context(), j, "lead")
 	<-g.waiting
 	later := []chan error{appending(t.Context(), j, "later"), appending(t.Context(), j, "latest")}
@@ -170,6 +175,65 @@ func TestADiskThatHangsHoldsNobodyButTheOneWhoWrites(t *testing.T) {
 		t.Errorf("it replays %q", got)
 	}
 	mustVerify(t, j)
+}
+
+func TestADiskThatHangsUnderABatchIsGivenUpForAllOfIt(t *testing.T) {
+	j, d, g := gated(t, time.Second)
+	lead := appending(t.Context(), j, "lead")
+	<-g.waiting
+	one := appending(t.Context(), j, "one")
+	eventually(t, "the first waits", func() bool { return j.waiting() == 1 })
+	two := appending(t.Context(), j, "two")
+	eventually(t, "the second waits", func() bool { return j.waiting() == 2 })
+	g.open <- nil // the first leads now, and the second is in its hands
+	if err := <-lead; err != nil {
+		t.Fatal(err)
+	}
+	<-g.waiting
+	if err := <-two; core.CodeOf(err) != core.CodeUnavailable {
+		t.Errorf("the second got %v, want unavailable", err)
+	}
+	d.set(nil)
+	g.open <- nil
+	if err := <-one; core.CodeOf(err) != core.CodeUnavailable {
+		t.Errorf("the first got %v, want unavailable", err)
+	}
+	eventually(t, "the journal is writable", func() bool { return j.Head().Writable })
+	if got := keys(t, j); got != "first lead" {
+		t.Errorf("it replays %q", got)
+	}
+}
+
+func TestADiskThatHangsWhileItIsOpenedAgainIsGivenUp(t *testing.T) {
+	j, d, g := gated(t, 20*time.Millisecond)
+	gate := d.fault
+	d.setFree(1) // so that the keeper waits
+	d.set(func(op, _ string) error {
+		if op == "write" {
+			return unix.ENOSPC
+		}
+		return nil
+	})
+	mustRefuse(t, j, "disk is full")
+	d.set(gate)
+	relief := make(chan error, 1)
+	go func() {
+		_, err := j.AppendRelief(t.Context(), note("relief"))
+		relief <- err
+	}()
+	<-g.waiting
+	eventually(t, "it is given up", func() bool { return strings.Contains(j.Head().Trouble, "does not answer") })
+	d.set(nil)
+	d.setFree(0)
+	g.open <- nil
+	if err := <-relief; core.CodeOf(err) != core.CodeUnavailable {
+		t.Errorf("relief got %v, want unavailable", err)
+	}
+	eventually(t, "the journal is writable", func() bool { return j.Head().Writable })
+	mustAppend(t, j, "after")
+	if got := keys(t, j); got != "first after" {
+		t.Errorf("it replays %q", got)
+	}
 }
 
 func TestTooManyThatWaitAreRefused(t *testing.T) {

@@ -102,12 +102,14 @@ type Journal struct {
 	busy     bool  // somebody leads
 	closed   bool
 	inflight []*request // what the leader writes now, itself first
+	givenUp  bool       // the watchdog has answered for inflight
 	commits  uint64     // counts writes, so that a late watchdog knows its own
 
 	// What follows belongs to the leader.
 	lock  *os.File
-	known bool // the directory was read and head is true
-	tail  file // the last segment, nil when the next append makes one or when in trouble
+	known bool   // the directory was read and head is true
+	shown uint64 // the head that readers saw when the journal was opened
+	tail  file   // the last segment, nil when the next append makes one or when in trouble
 	buf   []byte
 	sum   hash.Hash
 }
@@ -132,6 +134,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if err != nil {
 		j.trouble = j.newTrouble(err)
 	}
+	j.shown = j.head.seq
 	j.wg.Go(j.keep)
 	return j, nil
 }

@@ -205,7 +205,11 @@ func TestNothingAcknowledgedIsLostWhenTheProcessIsKilled(t *testing.T) {
 	for round := range rounds {
 		if round%20 == 0 { // a new journal, or checking takes all the time
 			c.total += len(c.acked)
-			c.dir, c.acked = filepath.Join(t.TempDir(), "journal"), map[uint64]string{}
+			base := t.TempDir()
+			c.dir, c.acked = filepath.Join(base, "journal"), map[uint64]string{}
+			if err := os.WriteFile(filepath.Join(base, "step"), []byte{0}, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 		step := ""
 		if round%3 != 0 { // every third is killed at random

@@ -91,9 +91,6 @@ func (j *Journal) openTail(starting bool) error {
 	if err := j.settle(f, seg, head, starting); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	if j.tail != nil {
-		return errors.Join(j.tail.Close(), f.Close())
-	}
 	j.tail = f
 	return nil
 }

@@ -13,13 +13,17 @@ import (
 type kind int
 
 const (
-	kindDisk    kind = iota + 1 // the disk refuses: tried again and again
-	kindFull                    // no room: tried again when there is some; the reserve helps
-	kindDamaged                 // a file is not what was written: only a person can help
+	kindDisk  kind = iota + 1 // the disk refuses: tried again and again
+	kindFull                  // no room: tried again when there is some; the reserve helps
+	kindFinal                 // only a person, or a restart, can help
 )
 
 // errStalled is a disk that did not answer within Config.Stall.
 var errStalled = errors.New("the disk does not answer")
+
+// errBehind is a journal that could not be read at start and can be now: whoever replayed it then misses records, and
+// must not write on top of them.
+var errBehind = errors.New("it holds records that were not read at start")
 
 // trouble is why the journal does not take appends.
 type trouble struct {
@@ -46,9 +50,13 @@ func (j *Journal) newTrouble(err error) *trouble {
 	var d *damage
 	switch {
 	case errors.As(err, &d):
-		t.kind = kindDamaged
+		t.kind = kindFinal
 		t.text = fmt.Sprintf("The journal in %s is damaged: %s. It can be read up to there and takes no more. "+
 			"Restore the file from a copy and restart.", j.cfg.Dir, d)
+	case errors.Is(err, errBehind):
+		t.kind = kindFinal
+		t.text = fmt.Sprintf("The journal in %s could not be read at start. Now it can, and holds records that this process "+
+			"does not know. Restart to take them in.", j.cfg.Dir)
 	case isFull(err):
 		t.kind = kindFull
 		t.text = fmt.Sprintf("The journal is read-only because its disk is full (%s). Free disk space: prune images, trim logs, "+
@@ -97,18 +105,15 @@ func (j *Journal) troubled() error {
 
 // reopen is recover for a journal in trouble; when it works the trouble is over. Only the leader calls it.
 func (j *Journal) reopen(ctx context.Context) error {
-	j.mu.Lock()
-	was := j.trouble
-	j.mu.Unlock()
-	err := j.recover(ctx)
-	if err != nil {
+	unread := !j.known
+	if err := j.recover(ctx); err != nil {
 		return j.fail(err)
+	}
+	if _, head := j.place(); unread && head.seq != j.shown {
+		return j.fail(errBehind)
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.trouble != was { // the watchdog's
-		return j.trouble.error()
-	}
 	j.trouble = nil
 	return nil
 }
@@ -140,7 +145,7 @@ func (j *Journal) tend() bool {
 	j.mu.Lock()
 	t, reserve := j.trouble, j.reserve
 	j.mu.Unlock()
-	if t != nil && t.kind == kindDamaged {
+	if t != nil && t.kind == kindFinal {
 		return true // nothing to try
 	}
 	free, err := j.disk.Free(j.cfg.Dir)

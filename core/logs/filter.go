@@ -166,7 +166,7 @@ func (s *selector) keepText(text []byte) bool {
 }
 
 // keepLine decides a line that is live.
-func (s *selector) keepLine(l core.LogLine) bool {
+func (s *selector) keepLine(l *core.LogLine) bool {
 	if at := l.At.UnixNano(); at < s.since || at > s.until {
 		return false
 	}

@@ -11,7 +11,7 @@ import (
 const (
 	// A follower reads history from disk until so few lines are new that they fit into its buffer with ease, but at
 	// most so often: a service that writes faster than the follower reads would keep it there for ever.
-	nearLines  = maxViewerLines / 8
+	nearLines  = maxRingLines / 8
 	maxCatchUp = 16
 )
 
@@ -122,7 +122,7 @@ func (fl *follower) live(ctx context.Context) {
 		case <-fl.timer.C:
 		}
 		for _, l := range fl.ripe(ended) {
-			if !fl.yield(l, nil) {
+			if !fl.yield(*l, nil) {
 				return
 			}
 		}
@@ -131,7 +131,7 @@ func (fl *follower) live(ctx context.Context) {
 
 // ripe gives the lines that may be shown now: of one service all there are, of several those that have waited for the
 // others, and at the end everything.
-func (fl *follower) ripe(all bool) []core.LogLine {
+func (fl *follower) ripe(all bool) []*core.LogLine {
 	lines := fl.take()
 	if len(fl.query.Services) == 1 {
 		return lines
@@ -148,13 +148,13 @@ func (fl *follower) ripe(all bool) []core.LogLine {
 	return lines
 }
 
-// take empties the viewer's buffer and keeps what passes. The gap of a slow reader always does.
-func (fl *follower) take() []core.LogLine {
+// take gives what is new and passes the filter. The gap of a slow reader always does: it has no sequence number.
+func (fl *follower) take() []*core.LogLine {
 	lines, dropped := fl.viewer.take()
 	fl.store.viewerDropped.Add(dropped)
 	kept := lines[:0]
-	for i, l := range lines {
-		if i == 0 && dropped > 0 || fl.selector.keepLine(l) {
+	for _, l := range lines {
+		if l.Gap != nil && l.Seq == 0 || fl.selector.keepLine(l) {
 			kept = append(kept, l)
 		}
 	}

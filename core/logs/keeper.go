@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	keepEvery  = time.Minute
-	minSegment = 64 << 10
+	keepEvery   = time.Minute
+	keepForever = 100 * 365 * 24 * time.Hour
+	minSegment  = 64 << 10
 )
 
 // SetBounds changes what is enforced from now on. Zero keeps the present value, a negative one means no bound.
@@ -81,14 +82,18 @@ func (st *Store) keepLoop() {
 // closeOld closes segments that have been open for long, so that age can be enforced and archives can be made, and
 // forgets services of which nothing is left.
 func (st *Store) closeOld() {
-	old := st.now().Add(-st.cfg.SegmentAge)
+	old, gone := st.now().Add(-st.cfg.SegmentAge), st.now().Add(-keepForever)
+	if age := st.limits().MaxAge; age > 0 {
+		gone = st.now().Add(-age)
+	}
+	before := func(ns int64, t time.Time) bool { return time.Unix(0, ns).Before(t) }
 	for _, s := range st.all() {
 		s.mu.Lock()
-		if s.pending != nil && time.Unix(0, s.pending.min).Before(old) && s.trouble == "" && len(s.frozen) < maxFrozen {
+		if p := s.pending; p != nil && (before(p.min, old) || before(p.max, gone)) && len(s.frozen) < maxFrozen {
 			s.freeze()
 			s.startWriter()
 		}
-		if s.open != nil && s.open.opened.Before(old) {
+		if s.open != nil && (s.open.opened.Before(old) || before(s.open.max, gone)) {
 			s.sealSoon()
 		}
 		s.mu.Unlock()

@@ -3,7 +3,6 @@ package logs
 import (
 	"context"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -30,9 +29,11 @@ type service struct {
 	trouble string       // why nothing can be written
 	refs    int          // streams that write here
 	viewers []*viewer
+	ring    *ring         // what they read; nil without any
 	writing bool          // a writer runs
 	seal    bool          // close the open segment soon
 	space   chan struct{} // closed when a full service may have room again
+	expect  int           // how large the next block is likely to become
 	dirty   time.Time     // since when pending has lines that are in no file
 	size    int64         // bytes on disk
 	stats   core.LogStats
@@ -115,7 +116,7 @@ func (s *service) makeRoom() bool {
 // add puts a line into the pending block. The mutex is held.
 func (s *service) add(e entry, level core.LogLevel) {
 	if s.pending == nil {
-		s.pending = &rawBlock{blockMeta: blockMeta{firstSeq: s.next}}
+		s.pending = &rawBlock{blockMeta: blockMeta{firstSeq: s.next}, text: make([]byte, 0, s.expect)}
 	}
 	if s.dirty.IsZero() {
 		s.dirty = s.store.now()
@@ -129,6 +130,7 @@ func (s *service) add(e entry, level core.LogLevel) {
 
 // freeze hands the pending block to the writer. The mutex is held.
 func (s *service) freeze() {
+	s.expect = min(len(s.pending.text)+maxText/8, blockSize+maxText/8)
 	s.frozen = append(s.frozen, s.pending)
 	s.pending, s.dirty = nil, time.Time{}
 	s.signal()
@@ -155,17 +157,6 @@ func (s *service) count(e entry) {
 	s.stats.Bytes += int64(len(e.text))
 	if e.cut {
 		s.stats.Cut++
-	}
-}
-
-// publish hands a line to everyone who follows. The mutex is held, so that all see the same order.
-func (s *service) publish(e entry, level core.LogLevel) {
-	if len(s.viewers) == 0 {
-		return
-	}
-	line := e.logLine(s.name, s.next, level)
-	for _, v := range s.viewers {
-		v.push(line)
 	}
 }
 
@@ -231,7 +222,7 @@ func (s *service) view(v *viewer) snapshot {
 		snap.memory = append(snap.memory, memoryBlock{s.pending.blockMeta, s.pending.text})
 	}
 	if v != nil {
-		s.viewers = append(s.viewers, v)
+		s.join(v)
 	}
 	return snap
 }
@@ -241,13 +232,6 @@ func (g *segment) view() segmentView {
 		segment: g, blocks: g.blocks[:len(g.blocks):len(g.blocks)], size: g.size,
 		min: g.min, max: g.max, levels: g.levels, first: g.first, end: g.end, count: g.lines, damage: g.damage,
 	}
-}
-
-// leave ends a viewer's subscription.
-func (s *service) leave(v *viewer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.viewers = slices.DeleteFunc(s.viewers, func(o *viewer) bool { return o == v })
 }
 
 // marks are the containers of everything kept, the newest line last.

@@ -223,11 +223,15 @@ func (st *Store) acquire(name string) (*service, error) {
 	s, ok := st.services[name]
 	if !ok {
 		s = newService(st, name)
-		s.viewers = slices.Clone(st.everyone)
 		st.services[name] = s
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !ok {
+		for _, v := range st.everyone {
+			s.join(v)
+		}
+	}
 	s.refs++
 	return s, nil
 }

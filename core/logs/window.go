@@ -19,7 +19,7 @@ type window struct {
 }
 
 type heldLine struct {
-	core.LogLine
+	*core.LogLine
 	batch int
 	order int // keeps lines of equal time as they came
 }
@@ -31,7 +31,7 @@ type batch struct {
 }
 
 // add takes lines that have just arrived.
-func (w *window) add(lines []core.LogLine, now time.Time) {
+func (w *window) add(lines []*core.LogLine, now time.Time) {
 	if len(lines) == 0 {
 		return
 	}
@@ -45,9 +45,9 @@ func (w *window) add(lines []core.LogLine, now time.Time) {
 }
 
 // next gives the earliest line once some line has waited for the window, or when too much is held.
-func (w *window) next(now time.Time) (core.LogLine, bool) {
-	if len(w.held) == 0 || w.bytes < maxViewerBytes && w.due().After(now) {
-		return core.LogLine{}, false
+func (w *window) next(now time.Time) (*core.LogLine, bool) {
+	if len(w.held) == 0 || w.bytes < maxRingBytes && w.due().After(now) {
+		return nil, false
 	}
 	l := pop(&w.held, heldBefore)
 	w.bytes -= cost(l.LogLine)
@@ -70,7 +70,7 @@ func heldBefore(a, b heldLine) bool {
 }
 
 // ripe gives all lines that may go now.
-func (w *window) ripe(now time.Time) (lines []core.LogLine) {
+func (w *window) ripe(now time.Time) (lines []*core.LogLine) {
 	for {
 		l, ok := w.next(now)
 		if !ok {

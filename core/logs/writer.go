@@ -198,6 +198,7 @@ func (s *service) writeTail() error {
 	}
 	b.flushed = len(text)
 	s.addDisk(int64(len(text) - flushed))
+	s.store.keepIfOver(s.size)
 	if s.pending == b && s.dirty.Equal(since) {
 		if s.dirty = (time.Time{}); len(b.text) > len(text) {
 			s.dirty = s.store.now()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -39,16 +40,15 @@ func (p *Prober) postgres(ctx context.Context, address string) (string, error) {
 		return failed("Postgres: " + words(err))
 	}
 	kind, body, err := message(conn)
-	if err != nil {
+	switch {
+	case err != nil && !errors.Is(err, errNotPostgres):
 		return failed("Postgres: " + words(err))
-	}
-	switch kind {
-	case 'R':
-		if len(body) >= 4 && binary.BigEndian.Uint32(body) == 0 {
+	case err == nil && kind == 'R' && len(body) >= 4:
+		if binary.BigEndian.Uint32(body) == 0 {
 			_, _ = conn.Write([]byte{'X', 0, 0, 0, 4}) // let in without a password: leave politely, the answer is known
 		}
 		return "Postgres accepts connections", nil
-	case 'E':
+	case err == nil && kind == 'E':
 		return refusal(body)
 	default:
 		return failed(fmt.Sprintf("not Postgres: its answer starts with %q", kind))
@@ -69,6 +69,9 @@ func startup() []byte {
 	return packet
 }
 
+// errNotPostgres says that an answer is not of the protocol.
+var errNotPostgres = errors.New("not the Postgres protocol")
+
 // message reads one message of the server.
 func message(r io.Reader) (kind byte, body []byte, err error) {
 	head := make([]byte, 5)
@@ -77,7 +80,7 @@ func message(r io.Reader) (kind byte, body []byte, err error) {
 	}
 	size := binary.BigEndian.Uint32(head[1:])
 	if size < 4 || size > maxPostgres {
-		return head[0], nil, nil // not the protocol; the kind says what was there
+		return head[0], nil, errNotPostgres
 	}
 	body = make([]byte, size-4)
 	if _, err := io.ReadFull(r, body); err != nil {

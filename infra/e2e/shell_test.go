@@ -16,7 +16,7 @@ func TestAShellResizesTakesInterruptsRunsFullScreenProgramsAndReturns(t *testing
 	term.sees(10*time.Second, "ship-demo")
 	term.text(":shell ship-demo")
 	term.keys("Enter")
-	term.until(15*time.Second, "a prompt", func(screen string) bool { return strings.Contains(screen, "$ ") || strings.Contains(screen, "# ") })
+	term.sees(15*time.Second, "app@ship-demo:~$")
 
 	term.text("stty size; echo mark-$((40+2))")
 	term.keys("Enter")
@@ -29,7 +29,10 @@ func TestAShellResizesTakesInterruptsRunsFullScreenProgramsAndReturns(t *testing
 	})
 	term.text("sleep 300")
 	term.keys("Enter")
-	term.keys("C-c")
+	term.keys("C-c") // what is typed before the shell has its prompt back is flushed by the terminal
+	term.until(5*time.Second, "the prompt after ^C", func(screen string) bool {
+		return strings.HasSuffix(strings.TrimSpace(screen), "^C\napp@ship-demo:~$")
+	})
 	term.text("echo after-$((1+1))")
 	term.keys("Enter")
 	term.sees(5*time.Second, "after-2")
@@ -40,6 +43,9 @@ func TestAShellResizesTakesInterruptsRunsFullScreenProgramsAndReturns(t *testing
 	term.keys("Escape")
 	term.text(":wq")
 	term.keys("Enter")
+	term.until(10*time.Second, "the prompt after vi", func(screen string) bool {
+		return strings.HasSuffix(strings.TrimSpace(screen), "vi /tmp/t-shell\napp@ship-demo:~$")
+	})
 	term.text("cat /tmp/t-shell; rm /tmp/t-shell")
 	term.keys("Enter")
 	term.sees(10*time.Second, "hello from vi")
@@ -47,10 +53,11 @@ func TestAShellResizesTakesInterruptsRunsFullScreenProgramsAndReturns(t *testing
 	term.keys("Enter")
 	term.sees(10*time.Second, "Server Manager", "ship-demo-db")
 
-	recordings := sshJSON[[]core.Recording](t, s, "recordings")
-	if len(recordings) == 0 || recordings[0].Service != "ship-demo" || recordings[0].Open {
-		t.Fatalf("recordings: %+v", recordings)
-	}
+	var recordings []core.Recording
+	eventually(t, 10*time.Second, "the recording closed", func() bool {
+		recordings = sshJSON[[]core.Recording](t, s, "recordings")
+		return len(recordings) > 0 && recordings[0].Service == "ship-demo" && !recordings[0].Open
+	})
 	if r := s.ssh(t, "replay", recordings[0].ID); r.code != 0 || !strings.Contains(r.out, "mark-42") || !strings.Contains(r.out, "hello from vi") {
 		t.Errorf("replay: exit %d, %d bytes, %s", r.code, len(r.out), r.err)
 	}

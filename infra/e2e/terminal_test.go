@@ -16,6 +16,7 @@ import (
 type terminal struct {
 	t      testing.TB
 	socket string
+	status string // file that gets the program's exit code; tmux itself sometimes forgets it
 }
 
 // open starts a program in a terminal of the given size.
@@ -25,8 +26,11 @@ func open(t testing.TB, width, height int, argv ...string) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term := &terminal{t, filepath.Join(dir, "s")}
-	args := []string{"-S", term.socket, "-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), "--"}
+	term := &terminal{t, filepath.Join(dir, "s"), filepath.Join(dir, "status")}
+	args := []string{
+		"-S", term.socket, "-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), "--",
+		"sh", "-c", `"$@"; echo $? >"$0.part"; mv "$0.part" "$0"`, term.status,
+	}
 	if r := run(t, "tmux", append(args, argv...)...); r.code != 0 {
 		t.Fatalf("tmux: %s", r.err)
 	}
@@ -112,15 +116,13 @@ func (term *terminal) until(limit time.Duration, what string, holds func(screen 
 func (term *terminal) ended(limit time.Duration) int {
 	term.t.Helper()
 	code := -1
-	eventually(term.t, limit, "the program in the terminal to end", func() bool {
-		fields := strings.Fields(term.tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}"))
-		if len(fields) < 1 || fields[0] != "1" {
+	eventually(term.t, limit, "the program in the terminal ended", func() bool {
+		raw, err := os.ReadFile(term.status)
+		if err != nil {
 			return false
 		}
-		if len(fields) > 1 {
-			code, _ = strconv.Atoi(fields[1]) // tmux prints a number
-		}
-		return true
+		code, err = strconv.Atoi(strings.TrimSpace(string(raw)))
+		return err == nil
 	})
 	return code
 }

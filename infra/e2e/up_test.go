@@ -107,7 +107,7 @@ func TestUpReplacesOnlyWhatChanged(t *testing.T) {
 	s := theStack(t)
 	t.Cleanup(func() { s.up(t) })
 	before := started(t, s)
-	s.up(t, "MATRX_SERVER_NAME=renamed")
+	s.up(t, "MATRX_LOG_MAX_AGE=29d")
 	after := started(t, s)
 	for _, service := range names {
 		plane := service == "matrx-manager" || service == "deploy-server"
@@ -115,7 +115,7 @@ func TestUpReplacesOnlyWhatChanged(t *testing.T) {
 			t.Errorf("%s replaced: %v, want %v", service, changed, plane)
 		}
 	}
-	if env := inspect(t, s.container("matrx-manager")).Config.Env; !slices.Contains(env, "MATRX_SERVER_NAME=renamed") {
+	if env := inspect(t, s.container("matrx-manager")).Config.Env; !slices.Contains(env, "MATRX_LOG_MAX_AGE=29d") {
 		t.Errorf("the Manager's environment is %q", env)
 	}
 }
@@ -191,6 +191,10 @@ func TestACheckoutAtAPathWithASpaceHasItsOwnStack(t *testing.T) {
 	})
 	if out, err := script(t, clone, "up.sh", env); err != nil {
 		t.Fatalf("up: %v\n%s", err, out)
+	}
+	theirs := projectEnv(s.Project, s.shift())
+	if out, err := script(t, clone, "up.sh", theirs); err == nil || !strings.Contains(out, "is up from another checkout, "+checkout(t)) {
+		t.Errorf("up of the first stack's project from the clone: %v\n%s", err, out)
 	}
 	other := stackAt(t, filepath.Join(clone, ".local/project-matrx-space/stack.json"))
 	writeNote(t, other, "in the other stack")

@@ -22,10 +22,10 @@ go_tests() {
 
 # packages_filter prints one line when a package ends, and lines that are no JSON (from go itself) as they are.
 packages_filter='
-. as $line | (try fromjson catch null) as $e
+. as $line | (try fromjson catch null) as $e | (($e.Elapsed? // 0) * 10 | round / 10) as $took
 | if $e == null then "    " + $line
-  elif $e.Test == null and $e.Action == "pass" then "    ok      \($e.Package)  \($e.Elapsed)s"
-  elif $e.Test == null and $e.Action == "fail" then "    FAILED  \($e.Package)  \($e.Elapsed)s"
+  elif $e.Test == null and $e.Action == "pass" then "    ok      \($e.Package)  \($took)s"
+  elif $e.Test == null and $e.Action == "fail" then "    FAILED  \($e.Package)  \($took)s"
   elif $e.Action == "build-output" then "    " + ($e.Output | rtrimstr("\n"))
   else empty end'
 

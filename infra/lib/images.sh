@@ -67,7 +67,7 @@ forget_old_images() {
 	local tag
 	docker images --filter "label=com.matrx.image=$1" --format '{{.Repository}}:{{.Tag}}' "matrx/$1" |
 		tail -n "+$((images_kept + 1))" | while read -r tag; do
-		docker rmi "$tag" >/dev/null 2>&1 || say "kept $tag: in use"
+		docker rmi "$tag" >/dev/null 2>&1 || true # another stack may run it
 	done
 }
 

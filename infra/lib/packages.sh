@@ -71,14 +71,35 @@ install_go() {
 	PATH=/usr/lib/go-${version%-go}/bin:$PATH
 }
 
-# need_stack_packages is what `make up` needs; need_test_packages is what the tests and the bench need besides.
+# need_stack_packages installs what `make up` needs.
 need_stack_packages() {
 	need_packages docker=docker.io iptables=iptables curl=curl jq=jq git=git ssh=openssh-client ss=iproute2 \
 		ps=procps setsid=util-linux update-ca-certificates=ca-certificates
 }
 
+have_sshd() { [[ -x /usr/sbin/sshd ]]; }
+
+# install_sshd installs the server that the bench measures itself against, and sees to it that this machine does not
+# begin to listen for logins because of that.
+install_sshd() {
+	local guard=/usr/sbin/policy-rc.d guarded=no
+	((EUID == 0)) || die "missing: openssh-server. Only root can install it"
+	if [[ ! -e $guard ]]; then
+		guarded=yes
+		printf '#!/bin/sh\nexit 101\n' >"$guard"
+		chmod 0755 "$guard"
+	fi
+	(install_packages openssh-server) || true
+	[[ $guarded == no ]] || rm "$guard"
+	have_sshd || die "openssh-server could not be installed"
+	[[ ! -d /run/systemd/system ]] || systemctl disable --quiet ssh
+	say "openssh-server is installed for the bench; it is neither started nor enabled"
+}
+
+# need_test_packages installs what the tests and the bench need besides.
 need_test_packages() {
-	need_packages gcc=gcc tmux=tmux sshd=openssh-server rg=ripgrep zstd=zstd jq=jq ssh-audit=ssh-audit \
+	have_sshd || install_sshd
+	need_packages gcc=gcc tmux=tmux rg=ripgrep zstd=zstd jq=jq ssh-audit=ssh-audit \
 		shellcheck=shellcheck column=bsdextrautils chromium=chromium
 	[[ -e /usr/include/stdlib.h ]] || install_packages libc6-dev
 }

@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"time"
 
 	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/cgroup"
 	"github.com/codematrx/matrx-ship/core/docker"
 	"github.com/codematrx/matrx-ship/core/host"
 	"github.com/codematrx/matrx-ship/core/journal"
@@ -19,6 +21,9 @@ import (
 	"github.com/codematrx/matrx-ship/docs"
 	"github.com/codematrx/matrx-ship/sshd"
 )
+
+// reconcileLimit bounds the reconciliation at start.
+const reconcileLimit = 2 * time.Minute
 
 // built is a core and what has to be closed after it.
 type built struct {
@@ -45,8 +50,10 @@ func build(ctx context.Context, cfg core.Config, charter core.Charter, log *slog
 		}
 	}()
 	data := cfg.Data(charter)
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return b, fmt.Errorf("make the data folder: %w", err)
+	for _, folder := range []string{data, locks(cfg)} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return b, fmt.Errorf("make a folder of MATRX_ROOT: %w", err)
+		}
 	}
 	parts, err := b.parts(ctx, cfg, charter, data, log)
 	if err != nil {
@@ -59,6 +66,9 @@ func build(ctx context.Context, cfg core.Config, charter core.Charter, log *slog
 	b.closes = append(b.closes, b.core.Close)
 	return b, nil
 }
+
+// locks is the folder of the locks that both planes of a server share.
+func locks(cfg core.Config) string { return filepath.Join(cfg.Root, "locks") }
 
 // parts opens the adapters.
 func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter, data string, log *slog.Logger) (core.Parts, error) {
@@ -76,17 +86,52 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 		return p, err
 	}
 	p.Journal, b.closes = j, append(b.closes, j.Close)
-	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, ProcRoot: cfg.ProcRoot, LockDir: filepath.Join(cfg.Root, "locks"), Log: log})
+	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, ProcRoot: cfg.ProcRoot, LockDir: locks(cfg), Log: log})
 	if err != nil {
 		return p, err
 	}
-	p.Docker, p.Usage, b.closes = engine, engine, append(b.closes, engine.Close)
+	p.Docker, b.closes = engine, append(b.closes, engine.Close)
+	b.reconcile(ctx, engine, log)
+	if p.Usage, err = b.usage(cfg, engine); err != nil {
+		return p, err
+	}
 	proxy, err := traefik.New(cfg.TraefikAPI)
 	if err != nil {
 		return p, err
 	}
 	p.Proxy, b.closes = proxy, append(b.closes, func() error { proxy.Close(); return nil })
 	return p, b.openLogs(&p, engine, data, log)
+}
+
+// reconcile finishes what a crash left in the middle on the engine, beside the start: an engine that does not answer
+// must not keep the doors closed.
+func (b *built) reconcile(ctx context.Context, engine *docker.Docker, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reconcileLimit)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := engine.Reconcile(ctx); err != nil {
+			log.Warn("what a crash may have left on the engine is not reconciled", "err", err)
+		}
+	}()
+	b.closes = append(b.closes, func() error {
+		cancel()
+		<-done
+		return nil
+	})
+}
+
+// usage measures containers from the kernel's files where they are mounted, else by the engine.
+func (b *built) usage(cfg core.Config, engine *docker.Docker) (core.StatsSource, error) {
+	if cfg.CgroupRoot == "" {
+		return engine, nil
+	}
+	source, err := cgroup.Open(cgroup.Config{Root: cfg.CgroupRoot, Proc: cfg.ProcRoot, Engine: engine, Else: engine})
+	if err != nil {
+		return nil, err
+	}
+	b.closes = append(b.closes, source.Close)
+	return source, nil
 }
 
 // openLogs opens the store of collected logs and the collector that fills it from the engine.

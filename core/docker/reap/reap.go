@@ -65,26 +65,30 @@ func Run(ctx context.Context, proc, marker string, grace time.Duration) (int, er
 	if err := CheckMarker(marker); err != nil {
 		return 0, err
 	}
-	seen := map[int]bool{}
+	seen := map[identity]bool{}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	quiet := 0 // looks in a row without finding one: a process may be between two of them while we look
 	for begin := time.Now(); ; {
-		alive, err := find(proc, marker)
+		alive, err := find(proc, marker, seen)
 		if err != nil {
 			return len(seen), err
 		}
 		waited := time.Since(begin)
+		if quiet++; len(alive) > 0 {
+			quiet = 0
+		}
 		switch {
-		case len(alive) == 0:
+		case quiet == 2:
 			return len(seen), nil
 		case waited > grace+Leeway:
 			return len(seen), fmt.Errorf("%d processes are still there", len(alive))
 		}
 		for _, p := range alive {
-			if err := p.end(!seen[p.pid], waited >= grace); err != nil {
+			if err := p.end(!seen[p.identity], waited >= grace); err != nil {
 				return len(seen), err
 			}
-			seen[p.pid] = true
+			seen[p.identity] = true
 			_ = p.handle.Release() // gives a descriptor back; nothing can be done if it fails
 		}
 		select {
@@ -95,11 +99,19 @@ func Run(ctx context.Context, proc, marker string, grace time.Duration) (int, er
 	}
 }
 
+// identity tells a process from a later one with the same number.
+type identity struct {
+	pid     int
+	started string // in ticks since boot
+}
+
 // process is one row of the process table.
 type process struct {
-	pid, parent, session int
-	marked               bool
-	handle               *os.Process // by pidfd: never another process that got the same number
+	identity
+	parent, session int
+	marked          bool
+	hidden          error       // why its environment cannot be read: it may only belong by its parent or session
+	handle          *os.Process // by pidfd: never another process that got the same number
 }
 
 // end signals the process: hang-up when it is new, kill when its time is over.
@@ -117,8 +129,9 @@ func (p process) end(fresh, late bool) error {
 	return nil
 }
 
-// find gives the living processes that belong to the marker.
-func find(proc, marker string) ([]process, error) {
+// find gives the living processes that belong to the marker. What was seen to belong still does: the parent that tied a
+// process to it may be gone by now.
+func find(proc, marker string, seen map[identity]bool) ([]process, error) {
 	all, err := table(proc, marker)
 	if err != nil {
 		return nil, err
@@ -127,7 +140,7 @@ func find(proc, marker string) ([]process, error) {
 	for more := true; more; { // children of children, in whatever order
 		more = false
 		for _, p := range all {
-			if !mine[p.pid] && (p.marked || mine[p.parent] || mine[p.session]) {
+			if !mine[p.pid] && (p.marked || seen[p.identity] || mine[p.parent] || mine[p.session]) {
 				mine[p.pid], more = true, true
 			}
 		}
@@ -150,6 +163,8 @@ func table(proc, marker string) ([]process, error) {
 		return nil, err
 	}
 	var all []process
+	var hidden error
+	readable := 0
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil || pid == os.Getpid() {
@@ -159,9 +174,18 @@ func table(proc, marker string) ([]process, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			all = append(all, p)
+		if !ok {
+			continue
 		}
+		all = append(all, p)
+		if p.hidden == nil {
+			readable++
+		} else {
+			hidden = p.hidden
+		}
+	}
+	if readable == 0 && hidden != nil { // we may read none: "nothing there" would be a guess
+		return nil, hidden
 	}
 	return all, nil
 }
@@ -177,19 +201,24 @@ func read(proc string, pid int, marker string) (p process, ok bool, err error) {
 			_ = handle.Release()
 		}
 	}()
-	p = process{pid: pid, handle: handle}
+	p = process{identity: identity{pid: pid}, handle: handle}
 	stat, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return p, false, gone(err)
 	}
-	// pid (name) state parent group session ...; the name may hold anything, also parentheses.
+	// pid (name) state parent group session ... start time as the 22nd; the name may hold anything, also parentheses.
 	f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(f) < 4 || f[0][0] == 'Z' || f[0][0] == 'X' {
+	if len(f) < 20 || f[0][0] == 'Z' || f[0][0] == 'X' {
 		return p, false, nil
 	}
 	p.parent, _ = strconv.Atoi(string(f[1])) // the kernel's own numbers
 	p.session, _ = strconv.Atoi(string(f[3]))
+	p.started = string(f[19])
 	env, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "environ"))
+	if errors.Is(err, fs.ErrPermission) {
+		p.hidden = err
+		return p, true, nil
+	}
 	if err != nil {
 		return p, false, gone(err)
 	}
