@@ -72,6 +72,12 @@ type (
 	}
 )
 
+// masked keeps a key that is not a public key out of the audit: it may be the private one, pasted by mistake.
+func (in AddPersonIn) masked() any { in.Key = maskKey(in.Key); return in }
+
+// masked keeps a key that is not a public key out of the audit: it may be the private one, pasted by mistake.
+func (in AddKeyIn) masked() any { in.Key = maskKey(in.Key); return in }
+
 // Target is the person.
 func (in AddPersonIn) Target() string { return in.Name }
 

@@ -34,6 +34,7 @@ type Actor struct {
 	Door        Door      `json:"door"`                  //
 	Address     string    `json:"address,omitempty"`     // host:port of the other side
 	Fingerprint string    `json:"fingerprint,omitempty"` // of the key that signed, SHA256:...
+	KeySource   string    `json:"key_source,omitempty"`  // where the key's right comes from: KeyFromEnvironment, KeyFromStore or KeyFromCA
 	Session     string    `json:"session,omitempty"`     // id of the live session
 	Client      string    `json:"client,omitempty"`      // what the client calls itself; untrusted text
 }

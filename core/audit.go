@@ -68,7 +68,11 @@ func (c *Core) beginAudit(ctx context.Context, op Info, actor Actor, in any) (fu
 	}
 	return func(cause error) error {
 		out := auditBody{Phase: phaseOutcome, Outcome: OutcomeOK, Millis: c.now().Sub(started).Milliseconds()}
-		if cause != nil && !errors.Is(cause, errStopped) {
+		var note *outcomeNote
+		switch {
+		case errors.As(cause, &note):
+			out.Message, cause = note.text, nil
+		case cause != nil && !errors.Is(cause, errStopped):
 			out.Outcome, out.Message = string(CodeOf(cause)), MessageOf(cause)
 		}
 		// The outcome is written even when the caller has gone.
@@ -81,6 +85,15 @@ func (c *Core) beginAudit(ctx context.Context, op Info, actor Actor, in any) (fu
 		return cause
 	}, nil
 }
+
+// outcomeNote is what a guarded function returns when it went well and the audit is to say more than ok.
+type outcomeNote struct{ text string }
+
+// Error gives the note.
+func (n *outcomeNote) Error() string { return n.text }
+
+// masker is an input that holds more than may stay in the audit; what it gives instead is kept.
+type masker interface{ masked() any }
 
 // appendAudit writes one audit record, for a relief operation with the reserve.
 func (c *Core) appendAudit(ctx context.Context, op Info, id string, actor Actor, body auditBody) error {
@@ -102,6 +115,9 @@ func (c *Core) appendAudit(ctx context.Context, op Info, id string, actor Actor,
 
 // auditInput is the input as the audit keeps it: secrets are masked by their type, and what is too long is left out.
 func auditInput(in any) json.RawMessage {
+	if m, ok := in.(masker); ok {
+		in = m.masked()
+	}
 	raw, err := json.Marshal(in)
 	switch {
 	case err != nil:

@@ -33,6 +33,14 @@ func DeployCharter() Charter {
 	}
 }
 
+// SiblingTitle is what people call the other control plane.
+func (ch Charter) SiblingTitle() string {
+	if ch.Sibling == DeployName {
+		return DeployCharter().Title
+	}
+	return ManagerCharter().Title
+}
+
 // HomeOf names the plane that looks after a service: collects its log and metrics, runs its schedules, alerts.
 func HomeOf(kind Kind) string {
 	if kind == KindManager || kind == KindTraefik {

@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,21 +13,24 @@ import (
 // Config is everything a control plane takes from its environment, declared here once: the reference table in the
 // handbook is generated from the tags. A variable marked secret may also come as NAME_FILE, a file that is read and never written.
 type Config struct {
-	ServerName  string `env:"MATRX_SERVER_NAME" default:"local" doc:"Name of this server, shown on every screen."`
-	Domain      string `env:"MATRX_DOMAIN" default:"dev.codematrx.test" doc:"Domain under which the services are routed."`
-	Root        string `env:"MATRX_ROOT" default:"/srv" doc:"Folder of all state on the server, mounted at the same path inside and outside the container."`
-	DataDir     string `env:"MATRX_DATA_DIR" default:"" doc:"Folder of this control plane's journal, logs and keys; below MATRX_ROOT unless set."`
-	SSHAddr     string `env:"MATRX_SSH_ADDR" default:":2222" doc:"Address of the SSH door."`
-	HTTPAddr    string `env:"MATRX_HTTP_ADDR" default:":3000" doc:"Address of the HTTP door."`
-	AdminKeys   string `env:"MATRX_ADMIN_KEYS" default:"" file:"yes" doc:"Public keys of admins, one authorized_keys line each. They always work."`
-	SSHCA       string `env:"MATRX_SSH_CA" default:"" file:"yes" doc:"Public keys of certificate authorities whose user certificates are accepted; the role comes from a principal role-viewer, role-operator or role-admin."`
-	ShellRole   string `env:"MATRX_SHELL_ROLE" default:"operator" doc:"Least role that may open a shell: operator or admin."`
-	DockerHost  string `env:"DOCKER_HOST" default:"unix:///var/run/docker.sock" doc:"Address of the Docker Engine."`
-	TraefikAPI  string `env:"TRAEFIK_API_URL" default:"http://traefik:8082" doc:"Address of Traefik's API."`
-	CgroupRoot  string `env:"MATRX_CGROUP_ROOT" default:"" doc:"Where the host's /sys/fs/cgroup is mounted; empty takes usage from the engine."`
-	ProcRoot    string `env:"MATRX_PROC_ROOT" default:"/proc" doc:"Where the host's /proc is mounted, for network counters and load."`
-	LogMaxBytes string `env:"MATRX_LOG_MAX_BYTES" default:"10GiB" doc:"Bound of all collected logs."`
-	LogMaxAge   string `env:"MATRX_LOG_MAX_AGE" default:"30d" doc:"Bound of the age of collected logs."`
+	ServerName    string `env:"MATRX_SERVER_NAME" default:"local" doc:"Name of this server, shown on every screen."`
+	Domain        string `env:"MATRX_DOMAIN" default:"dev.codematrx.test" doc:"Domain under which the services are routed."`
+	Root          string `env:"MATRX_ROOT" default:"/srv" doc:"Folder of all state on the server, mounted at the same path inside and outside the container."`
+	DataDir       string `env:"MATRX_DATA_DIR" default:"" doc:"Folder of this control plane's journal, logs and keys; below MATRX_ROOT unless set."`
+	SSHAddr       string `env:"MATRX_SSH_ADDR" default:":2222" doc:"Address of the SSH door."`
+	HTTPAddr      string `env:"MATRX_HTTP_ADDR" default:":3000" doc:"Address of the HTTP door."`
+	AdminKeys     string `env:"MATRX_ADMIN_KEYS" default:"" file:"yes" doc:"Public keys of admins, one authorized_keys line each. They always work."`
+	AdminKeysFile string `env:"MATRX_ADMIN_KEYS_FILE" default:"" doc:"File of admins' public keys instead of MATRX_ADMIN_KEYS; changes to it count within seconds."`
+	SSHCA         string `env:"MATRX_SSH_CA" default:"" file:"yes" doc:"Public keys of certificate authorities whose user certificates are accepted; the role comes from a principal role-viewer, role-operator or role-admin."`
+	ShellRole     string `env:"MATRX_SHELL_ROLE" default:"operator" doc:"Least role that may open a shell: operator or admin."`
+	SiblingSSH    string `env:"MATRX_SIBLING_SSH" default:"" doc:"How the other control plane is reached by ssh, shown where this one refuses; empty means the address under MATRX_DOMAIN."`
+	Project       string `env:"MATRX_PROJECT" default:"" doc:"When set, containers labelled com.matrx.project with another value belong to another stack and are left alone."`
+	DockerHost    string `env:"DOCKER_HOST" default:"unix:///var/run/docker.sock" doc:"Address of the Docker Engine."`
+	TraefikAPI    string `env:"TRAEFIK_API_URL" default:"http://traefik:8082" doc:"Address of Traefik's API."`
+	CgroupRoot    string `env:"MATRX_CGROUP_ROOT" default:"" doc:"Where the host's /sys/fs/cgroup is mounted; empty takes usage from the engine."`
+	ProcRoot      string `env:"MATRX_PROC_ROOT" default:"/proc" doc:"Where the host's /proc is mounted, for network counters and load."`
+	LogMaxBytes   string `env:"MATRX_LOG_MAX_BYTES" default:"10GiB" doc:"Bound of all collected logs."`
+	LogMaxAge     string `env:"MATRX_LOG_MAX_AGE" default:"30d" doc:"Bound of the age of collected logs."`
 }
 
 // LoadConfig reads the environment. Every problem is named in the one error, with the variable and what to do.
@@ -79,6 +83,11 @@ func (cfg Config) check() []error {
 	if cfg.DataDir != "" && !filepath.IsAbs(cfg.DataDir) {
 		problems = append(problems, fmt.Errorf("MATRX_DATA_DIR is %q: give an absolute path", cfg.DataDir))
 	}
+	for _, listen := range []struct{ name, address string }{{"MATRX_SSH_ADDR", cfg.SSHAddr}, {"MATRX_HTTP_ADDR", cfg.HTTPAddr}} {
+		if _, port, err := net.SplitHostPort(listen.address); err != nil || port != "0" && parsePort(port) == 0 {
+			problems = append(problems, fmt.Errorf("%s is %q: give an address to listen on, like :2222 or 127.0.0.1:2222", listen.name, listen.address))
+		}
+	}
 	if cfg.ShellRole != RoleOperator.String() && cfg.ShellRole != RoleAdmin.String() {
 		problems = append(problems, fmt.Errorf("MATRX_SHELL_ROLE is %q: give operator or admin", cfg.ShellRole))
 	}
@@ -97,6 +106,23 @@ func (cfg Config) Data(ch Charter) string {
 		return cfg.DataDir
 	}
 	return filepath.Join(cfg.Root, ch.DataDir)
+}
+
+// HostKey is the file of the SSH door's host key.
+func (cfg Config) HostKey(ch Charter) string {
+	return filepath.Join(cfg.Data(ch), "ssh_host_ed25519_key")
+}
+
+// Sibling is the command that reaches the other control plane.
+func (cfg Config) Sibling(ch Charter) string {
+	switch {
+	case cfg.SiblingSSH != "":
+		return cfg.SiblingSSH
+	case ch.Sibling == DeployName:
+		return "ssh -p 2222 deploy." + cfg.Domain
+	default:
+		return "ssh manager." + cfg.Domain
+	}
 }
 
 // Variable is one row of the reference table.

@@ -23,7 +23,9 @@ type Parts struct {
 	Prober  Prober
 	Proxy   Proxy
 	Host    HostMeter
-	Docs    fs.FS // the embedded handbook
+	Disks   FileSystems // nil: Diagnose cannot look at file systems, and says so
+	Net     NetChecker  // nil: Diagnose cannot look at certificates and names, and says so
+	Docs    fs.FS       // the embedded handbook
 	Log     *slog.Logger
 	Now     func() time.Time // nil means time.Now
 }
@@ -38,6 +40,8 @@ type Core struct {
 	docker  Docker
 	logs    LogStore
 	proxy   Proxy
+	disks   FileSystems
+	net     NetChecker
 	docs    fs.FS
 	log     *slog.Logger
 	now     func() time.Time
@@ -61,7 +65,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	}
 	c := &Core{
 		cfg: p.Config, charter: p.Charter, version: p.Version, journal: p.Journal, docker: p.Docker,
-		logs: p.Logs, proxy: p.Proxy, docs: p.Docs, log: p.Log, now: p.Now, state: newState(),
+		logs: p.Logs, proxy: p.Proxy, disks: p.Disks, net: p.Net, docs: p.Docs, log: p.Log, now: p.Now, state: newState(),
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -73,7 +77,11 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
 	c.jobs, c.access, c.shells, c.services = newJobs(c), newAccess(c), newShells(c), newServices(c, p)
-	c.interruptOpen(own)
+	c.applySettings()
+	left := c.state.openAudit()
+	if !c.interruptOpen(own, left) {
+		c.wg.Go(func() { c.interruptLater(own, left) })
+	}
 	c.wg.Go(func() { c.access.run(own) })
 	c.wg.Go(func() { c.services.run(own) })
 	c.wg.Go(func() { c.shells.run(own) })
@@ -114,12 +122,38 @@ func (c *Core) replay(ctx context.Context) error {
 	return nil
 }
 
-// interruptOpen gives every action that the last process left open its outcome. Nothing may stay "running".
-func (c *Core) interruptOpen(ctx context.Context) {
-	err := errors.Join(c.interruptAudit(ctx), c.jobs.interrupt(ctx))
+// interruptEvery is the time between two attempts to record what the last process left open.
+const interruptEvery = 5 * time.Second
+
+// interruptOpen gives every action that the last process left open its outcome, and tells whether that is on record.
+// Nothing may stay "running".
+func (c *Core) interruptOpen(ctx context.Context, left []string) bool {
+	err := errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx))
 	if err != nil {
-		c.log.Error("what the last process left open is not decided yet", "err", err)
+		c.log.Error("what the last process left open is not on record yet", "err", err)
 	}
+	return err == nil
+}
+
+// interruptLater goes on trying until the journal takes it.
+func (c *Core) interruptLater(ctx context.Context, left []string) {
+	tick := time.NewTicker(interruptEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx)) == nil {
+				return
+			}
+		}
+	}
+}
+
+// systemActor is the control plane itself.
+func (c *Core) systemActor() Actor {
+	return Actor{Name: c.charter.Name, Kind: ActorSystem, Role: RoleAdmin, Door: DoorSystem}
 }
 
 func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

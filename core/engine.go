@@ -8,34 +8,35 @@ import (
 
 // EngineInfo is what the engine says of itself.
 type EngineInfo struct {
-	Version    string
-	API        string // negotiated
-	Name       string // host name
-	OS         string
-	Kernel     string
-	Driver     string // storage
-	Cgroup     string // "1" or "2"
-	Root       string // data root
-	CPUs       int
-	Memory     int64 // bytes
-	Containers int
-	Running    int
-	Images     int
-	Warnings   []string
+	Version    string    `json:"version"`
+	API        string    `json:"api"`  // negotiated
+	Name       string    `json:"name"` // host name
+	OS         string    `json:"os"`
+	Kernel     string    `json:"kernel"`
+	Driver     string    `json:"driver"` // storage
+	Cgroup     string    `json:"cgroup"` // "1" or "2"
+	Root       string    `json:"root"`   // data root
+	CPUs       int       `json:"cpus"`
+	Memory     int64     `json:"memory"` // bytes
+	Containers int       `json:"containers"`
+	Running    int       `json:"running"`
+	Images     int       `json:"images"`
+	Warnings   []string  `json:"warnings"`
+	Time       time.Time `json:"time"` // the engine's clock when it answered; zero when it does not say
 }
 
 // Container is one container as the engine lists it.
 type Container struct {
-	ID       string
-	Name     string // without the leading slash
-	Image    string // as it was asked for
-	ImageID  string // sha256:...
-	State    string // created running paused restarting removing exited dead
-	Status   string // the engine's own words, "Up 3 hours (healthy)"
-	Created  time.Time
-	Labels   map[string]string
-	Ports    []Port
-	Networks []Attachment
+	ID       string            `json:"id"`
+	Name     string            `json:"name"`     // without the leading slash
+	Image    string            `json:"image"`    // as it was asked for
+	ImageID  string            `json:"image_id"` // sha256:...
+	State    string            `json:"state"`    // created running paused restarting removing exited dead
+	Status   string            `json:"status"`   // the engine's own words, "Up 3 hours (healthy)"
+	Created  time.Time         `json:"created"`
+	Labels   map[string]string `json:"labels"`
+	Ports    []Port            `json:"ports"`
+	Networks []Attachment      `json:"networks"`
 }
 
 // Short is the id as people write it.
@@ -55,122 +56,122 @@ func ShortID(id string) string {
 
 // Port is one published or exposed port.
 type Port struct {
-	Address   string // host address; empty when only exposed
-	Host      int    // 0 when only exposed
-	Container int
-	Protocol  string // tcp, udp
+	Address   string `json:"address"` // host address; empty when only exposed
+	Host      int    `json:"host"`    // 0 when only exposed
+	Container int    `json:"container"`
+	Protocol  string `json:"protocol"` // tcp, udp
 }
 
 // Attachment is a container's place in a network.
 type Attachment struct {
-	Network string
-	Address string // IPv4 or IPv6, empty while it is not running
-	Aliases []string
+	Network string   `json:"network"`
+	Address string   `json:"address"` // IPv4 or IPv6, empty while it is not running
+	Aliases []string `json:"aliases"`
 }
 
 // ContainerDetail is one container as the engine inspects it.
 type ContainerDetail struct {
 	Container
-	StartedAt     time.Time
-	FinishedAt    time.Time
-	ExitCode      int
-	Error         string
-	OOMKilled     bool
-	Restarts      int
-	RestartPolicy string
-	Pid           int
-	TTY           bool
-	User          string
-	WorkDir       string
-	Command       []string
-	EnvNames      []string // names only: values are secrets
-	Mounts        []Mount
-	ImageHealth   *ImageHealth // the image's own HEALTHCHECK, nil when it has none
-	MemoryLimit   int64        // bytes; 0 means none
-	CPULimit      float64      // cores; 0 means none
-	PidsLimit     int64
-	LogDriver     string
-	ReadOnly      bool
-	Privileged    bool
-	StopSignal    string
-	StopGrace     time.Duration
+	StartedAt     time.Time     `json:"started_at"`
+	FinishedAt    time.Time     `json:"finished_at"`
+	ExitCode      int           `json:"exit_code"`
+	Error         string        `json:"error"`
+	OOMKilled     bool          `json:"oom_killed"`
+	Restarts      int           `json:"restarts"`
+	RestartPolicy string        `json:"restart_policy"`
+	Pid           int           `json:"pid"`
+	TTY           bool          `json:"tty"`
+	User          string        `json:"user"`
+	WorkDir       string        `json:"work_dir"`
+	Command       []string      `json:"command"`
+	EnvNames      []string      `json:"env_names"` // names only: values are secrets
+	Mounts        []Mount       `json:"mounts"`
+	ImageHealth   *ImageHealth  `json:"image_health"` // the image's own HEALTHCHECK, nil when it has none
+	MemoryLimit   int64         `json:"memory_limit"` // bytes; 0 means none
+	CPULimit      float64       `json:"cpu_limit"`    // cores; 0 means none
+	PidsLimit     int64         `json:"pids_limit"`
+	LogDriver     string        `json:"log_driver"`
+	ReadOnly      bool          `json:"read_only"`
+	Privileged    bool          `json:"privileged"`
+	StopSignal    string        `json:"stop_signal"`
+	StopGrace     time.Duration `json:"stop_grace"`
 }
 
 // Mount is a volume or a folder in a container.
 type Mount struct {
-	Type     string // volume, bind, tmpfs
-	Name     string // of the volume
-	Source   string
-	Target   string
-	ReadOnly bool
+	Type     string `json:"type"` // volume, bind, tmpfs
+	Name     string `json:"name"` // of the volume
+	Source   string `json:"source"`
+	Target   string `json:"target"`
+	ReadOnly bool   `json:"read_only"`
 }
 
 // ImageHealth is what the image's own HEALTHCHECK says.
 type ImageHealth struct {
-	Status  string // starting healthy unhealthy
-	Failing int    // in a row
-	Last    string // output of the last run
-	At      time.Time
+	Status  string    `json:"status"`  // starting healthy unhealthy
+	Failing int       `json:"failing"` // in a row
+	Last    string    `json:"last"`    // output of the last run
+	At      time.Time `json:"at"`
 }
 
 // EngineEvent is one thing that happened in the engine.
 type EngineEvent struct {
-	At     time.Time
-	Type   string // container, network, volume, image
-	Action string // start, die, destroy, rename, health_status: healthy, ...
-	ID     string
-	Name   string
-	Labels map[string]string
+	At     time.Time         `json:"at"`
+	Type   string            `json:"type"`   // container, network, volume, image
+	Action string            `json:"action"` // start, die, destroy, rename, health_status: healthy, ...
+	ID     string            `json:"id"`
+	Name   string            `json:"name"`
+	Labels map[string]string `json:"labels"`
 }
 
 // Network is one network of the engine.
 type Network struct {
-	ID         string
-	Name       string
-	Driver     string
-	Internal   bool
-	Subnets    []string
-	Created    time.Time
-	Labels     map[string]string
-	Containers []string // names
+	ID         string            `json:"id"`
+	Name       string            `json:"name"`
+	Driver     string            `json:"driver"`
+	Internal   bool              `json:"internal"`
+	Subnets    []string          `json:"subnets"`
+	Created    time.Time         `json:"created"`
+	Labels     map[string]string `json:"labels"`
+	Containers []string          `json:"containers"` // names
 }
 
 // Volume is one volume of the engine.
 type Volume struct {
-	Name    string
-	Driver  string
-	Path    string
-	Created time.Time
-	Labels  map[string]string
-	Size    int64 // bytes; -1 when not measured
-	UsedBy  int   // containers; -1 when not measured
+	Name    string            `json:"name"`
+	Driver  string            `json:"driver"`
+	Path    string            `json:"path"`
+	Created time.Time         `json:"created"`
+	Labels  map[string]string `json:"labels"`
+	Size    int64             `json:"size"`    // bytes; -1 when not measured
+	UsedBy  int               `json:"used_by"` // containers; -1 when not measured
 }
 
 // Image is one image of the engine.
 type Image struct {
-	ID      string
-	Tags    []string
-	Created time.Time
-	Size    int64
-	Labels  map[string]string
-	UsedBy  int // containers
+	ID      string            `json:"id"`
+	Tags    []string          `json:"tags"`
+	Created time.Time         `json:"created"`
+	Size    int64             `json:"size"`
+	Labels  map[string]string `json:"labels"`
+	UsedBy  int               `json:"used_by"` // containers
 }
 
 // DiskUsage is what the engine keeps on its disk, in bytes.
 type DiskUsage struct {
-	Images        int64
-	ImagesUnused  int64
-	Containers    int64
-	Volumes       int64
-	VolumesUnused int64
-	BuildCache    int64
-	At            time.Time
+	Images        int64     `json:"images"`
+	ImagesUnused  int64     `json:"images_unused"`
+	Containers    int64     `json:"containers"`
+	Volumes       int64     `json:"volumes"`
+	VolumesUnused int64     `json:"volumes_unused"`
+	BuildCache    int64     `json:"build_cache"`
+	At            time.Time `json:"at"`
 }
 
 // Pruned is what a prune removed.
 type Pruned struct {
-	Images int
-	Bytes  int64
+	Images int   `json:"images"`
+	Bytes  int64 `json:"bytes"`
 }
 
 // Engine is the reading half of a container engine. Every call has a deadline of its own besides ctx; an engine that
@@ -240,15 +241,15 @@ type StatsSource interface {
 
 // StatsSample is a reading of counters; rates come from two of them.
 type StatsSample struct {
-	At          time.Time
-	CPU         time.Duration // used since start
-	Memory      int64         // bytes without the page cache that can go
-	MemoryLimit int64         // 0 means none
-	NetRx       int64         // bytes since start
-	NetTx       int64
-	DiskRead    int64
-	DiskWrite   int64
-	Pids        int64
+	At          time.Time     `json:"at"`
+	CPU         time.Duration `json:"cpu"`          // used since start
+	Memory      int64         `json:"memory"`       // bytes without the page cache that can go
+	MemoryLimit int64         `json:"memory_limit"` // 0 means none
+	NetRx       int64         `json:"net_rx"`       // bytes since start
+	NetTx       int64         `json:"net_tx"`
+	DiskRead    int64         `json:"disk_read"`
+	DiskWrite   int64         `json:"disk_write"`
+	Pids        int64         `json:"pids"`
 }
 
 // Docker is everything a control plane asks of its engine.

@@ -31,10 +31,23 @@ func (c *Core) guard(ctx context.Context, op Info, in any, do func(context.Conte
 		}
 	}()
 	if err = c.admit(actor, op, in); err == nil {
-		err = do(ctx)
+		err = do(withRelief(ctx, op.Relief))
 	}
 	panicked = false
 	return end(err)
+}
+
+type reliefKey struct{}
+
+// withRelief notes whether what runs may use the journal's reserve.
+func withRelief(ctx context.Context, relief bool) context.Context {
+	return context.WithValue(ctx, reliefKey{}, relief)
+}
+
+// reliefFrom tells whether what runs may use the journal's reserve: a relief operation, or the job it started.
+func reliefFrom(ctx context.Context) bool {
+	relief, _ := ctx.Value(reliefKey{}).(bool)
+	return relief
 }
 
 // admit decides whether the actor may do this with this input now.
@@ -75,6 +88,9 @@ func confirmed(actor Actor, in any) error {
 	}
 	if actor.Kind != ActorPerson {
 		return Errorf(CodeForbidden, "Only a person can confirm that %s is destroyed.", target.Target())
+	}
+	if target.Target() == "" {
+		return Errorf(CodeInvalid, "Nothing is named that is to be destroyed.")
 	}
 	if strings.TrimSpace(target.Confirmation()) != target.Target() {
 		return Errorf(CodeInvalid, "Not confirmed: repeat the name %q exactly (without a terminal: --confirm %s).", target.Target(), target.Target())

@@ -36,28 +36,28 @@ type Entry struct {
 
 // JournalHead is what is known of the journal without reading it.
 type JournalHead struct {
-	Seq      uint64
-	Hash     string
-	Bytes    int64  // of all segments
-	Segments int    // files
-	Reserve  int64  // bytes still set aside for relief operations
-	Writable bool   // false while the journal is in trouble
-	Trouble  string // what is wrong and what to do; empty when fine
-	Since    time.Time
-	Torn     string // what was cut from the end at start, empty when nothing was
+	Seq      uint64    `json:"seq"`
+	Hash     string    `json:"hash"`
+	Bytes    int64     `json:"bytes"`    // of all segments
+	Segments int       `json:"segments"` // files
+	Reserve  int64     `json:"reserve"`  // bytes still set aside for relief operations
+	Writable bool      `json:"writable"` // false while the journal is in trouble
+	Trouble  string    `json:"trouble"`  // what is wrong and what to do; empty when fine
+	Since    time.Time `json:"since,omitzero"`
+	Torn     string    `json:"torn"` // what was cut from the end at start, empty when nothing was
 }
 
 // JournalReport is the outcome of walking the whole chain.
 type JournalReport struct {
-	Records int64
-	First   uint64
-	Last    uint64
-	Hash    string
-	OK      bool
-	Segment string // of the first bad record
-	Line    int    // 1-based, of the first bad record
-	Seq     uint64 // of the first bad record
-	Reason  string
+	Records int64  `json:"records"`
+	First   uint64 `json:"first"`
+	Last    uint64 `json:"last"`
+	Hash    string `json:"hash"`
+	OK      bool   `json:"ok"`
+	Segment string `json:"segment"` // of the first bad record
+	Line    int    `json:"line"`    // 1-based, of the first bad record
+	Seq     uint64 `json:"seq"`     // of the first bad record
+	Reason  string `json:"reason"`
 }
 
 // Journal is the local append-only record: the commit point of everything a control plane promises.

@@ -23,86 +23,90 @@ const (
 // LogLine is one line of a service's log. Text is what the container wrote, without the line end, made safe only when
 // it is drawn. A line with Gap set has no text: it says that lines are missing here.
 type LogLine struct {
-	At        time.Time
-	Service   string
-	Container string // short id
-	Stream    string // "stdout" or "stderr"
-	Level     LogLevel
-	Text      string
-	Cut       bool   // the line was longer than 64 KiB
-	Seq       uint64 // order within the service
-	Gap       *LogGap
+	At        time.Time `json:"at"`
+	Service   string    `json:"service"`
+	Container string    `json:"container"` // short id
+	Stream    string    `json:"stream"`    // "stdout" or "stderr"
+	Level     LogLevel  `json:"level"`
+	Text      string    `json:"text"`
+	Cut       bool      `json:"cut"` // the line was longer than 64 KiB
+	Seq       uint64    `json:"seq"` // order within the service
+	Gap       *LogGap   `json:"gap,omitempty"`
 }
 
 // LogGap says which lines are missing and why.
 type LogGap struct {
-	From, To time.Time
-	Dropped  int64 // lines; -1 when nobody knows
-	Reason   string
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Dropped int64     `json:"dropped"` // lines; -1 when nobody knows
+	Reason  string    `json:"reason"`
 }
 
 // LogQuery selects lines. The zero value means all services, all time, everything.
 type LogQuery struct {
-	Services  []string
-	Since     time.Time
-	Until     time.Time
-	Tail      int    // the last N lines of the selection before following; 0 means no bound
-	Match     string // RE2; smart case: without an upper-case letter it ignores case
-	Invert    bool   // lines that do not match
-	MinLevel  LogLevel
-	Limit     int  // stop after N lines; 0 means no bound
-	Backwards bool // newest first
+	Services  []string  `json:"services"`
+	Since     time.Time `json:"since,omitzero"`
+	Until     time.Time `json:"until,omitzero"`
+	Tail      int       `json:"tail"`   // the last N lines of the selection before following; 0 means no bound
+	Match     string    `json:"match"`  // RE2; smart case: without an upper-case letter it ignores case
+	Invert    bool      `json:"invert"` // lines that do not match
+	MinLevel  LogLevel  `json:"min_level"`
+	Limit     int       `json:"limit"`     // stop after N lines; 0 means no bound
+	Backwards bool      `json:"backwards"` // newest first
 }
 
 // LogProgress says how far a search has come.
 type LogProgress struct {
-	Bytes, TotalBytes       int64 // compressed
-	Segments, TotalSegments int
-	Oldest                  time.Time // reached so far
+	Bytes         int64     `json:"bytes"`
+	TotalBytes    int64     `json:"total_bytes"` // compressed
+	Segments      int       `json:"segments"`
+	TotalSegments int       `json:"total_segments"`
+	Oldest        time.Time `json:"oldest"` // reached so far
 }
 
 // LogHit is a line that was found, or how far the search has come; exactly one is set.
 type LogHit struct {
-	Line     *LogLine
-	Progress *LogProgress
+	Line     *LogLine     `json:"line,omitempty"`
+	Progress *LogProgress `json:"progress,omitempty"`
 }
 
 // LogService is what is kept for one service name, whether or not it still has a container.
 type LogService struct {
-	Service    string
-	First      time.Time
-	Last       time.Time
-	Bytes      int64 // on disk
-	Lines      int64
-	Containers []string // short ids seen, newest first, at most 50
-	Live       bool     // a container is followed now
+	Service    string    `json:"service"`
+	First      time.Time `json:"first"`
+	Last       time.Time `json:"last"`
+	Bytes      int64     `json:"bytes"` // on disk
+	Lines      int64     `json:"lines"`
+	Containers []string  `json:"containers"` // short ids seen, newest first, at most 50
+	Live       bool      `json:"live"`       // a container is followed now
 }
 
 // LogStats are counters since start.
 type LogStats struct {
-	Lines, Bytes  int64 // collected
-	Dropped       int64 // lines never stored, each under a Gap
-	Gaps          int64
-	Cut           int64
-	OnDisk        int64
-	Following     int
-	Viewers       int
-	ViewerDropped int64
-	Trouble       string // why nothing is stored, empty when fine
+	Lines         int64  `json:"lines"`
+	Bytes         int64  `json:"bytes"`   // collected
+	Dropped       int64  `json:"dropped"` // lines never stored, each under a Gap
+	Gaps          int64  `json:"gaps"`
+	Cut           int64  `json:"cut"`
+	OnDisk        int64  `json:"on_disk"`
+	Following     int    `json:"following"`
+	Viewers       int    `json:"viewers"`
+	ViewerDropped int64  `json:"viewer_dropped"`
+	Trouble       string `json:"trouble"` // why nothing is stored, empty when fine
 }
 
 // LogBounds limit what is kept; the oldest closed segments go first.
 type LogBounds struct {
-	MaxBytes           int64
-	MaxBytesPerService int64
-	MaxAge             time.Duration
+	MaxBytes           int64         `json:"max_bytes"`
+	MaxBytesPerService int64         `json:"max_bytes_per_service"`
+	MaxAge             time.Duration `json:"max_age"`
 }
 
 // LogTrimmed is what a trim removed.
 type LogTrimmed struct {
-	Segments int
-	Bytes    int64
-	Oldest   time.Time // of what is left
+	Segments int       `json:"segments"`
+	Bytes    int64     `json:"bytes"`
+	Oldest   time.Time `json:"oldest"` // of what is left
 }
 
 // LogStore keeps and searches what was collected.

@@ -7,7 +7,8 @@ type TrimLogsIn struct {
 
 // LogField is one field of a JSON log line taken apart for reading.
 type LogField struct {
-	Key, Value string
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 // The operations on logs.

@@ -37,6 +37,8 @@ type Route struct {
 	Status   string   `json:"status"` // enabled, warning, disabled
 	Errors   []string `json:"errors,omitempty"`
 	Provider string   `json:"provider"`
+	// Listens are the addresses of its entry points as the control plane reaches them: "traefik:8443".
+	Listens []string `json:"listens,omitempty"`
 }
 
 // Proxy is what is asked of Traefik's API.
@@ -48,6 +50,36 @@ type Proxy interface {
 // HostMeter measures the server itself.
 type HostMeter interface {
 	Usage(ctx context.Context) (HostUsage, error)
+}
+
+// Certificate is what a TLS server shows for one name.
+type Certificate struct {
+	Subject  string
+	Issuer   string
+	NotAfter time.Time
+	Covers   bool   // it is made out to the name that was asked for
+	Trusted  bool   // a client with the usual roots accepts it
+	Problem  string // why not, in words
+	Own      bool   // self-signed
+}
+
+// NetChecker looks at the network the way a client of the services would.
+type NetChecker interface {
+	// Certificate shows what the TLS server at address presents for name. An untrusted one is no error.
+	Certificate(ctx context.Context, address, name string) (Certificate, error)
+	// Resolve gives the addresses of a host name.
+	Resolve(ctx context.Context, host string) ([]string, error)
+}
+
+// FileSystem is what is left of the file system that holds a path.
+type FileSystem struct {
+	Used, Total             int64 // bytes; what is reserved for root is in neither
+	InodesUsed, InodesTotal int64 // 0 where the file system has no fixed number
+}
+
+// FileSystems measures file systems. A path that does not exist is CodeNotFound.
+type FileSystems interface {
+	FileSystem(ctx context.Context, path string) (FileSystem, error)
 }
 
 // ProbeTimeout is how long one health probe may take.

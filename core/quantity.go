@@ -32,7 +32,7 @@ func ParseBytes(s string) (int64, error) {
 	return int64(n * factor), nil
 }
 
-// FormatBytes writes a size in at most seven columns: "0 B", "12.3 MiB", "998 KiB".
+// FormatBytes writes a size in at most eight columns: "0 B", "12.3 MiB", "998 KiB".
 func FormatBytes(n int64) string {
 	if n < 0 {
 		return "?"
@@ -44,7 +44,7 @@ func FormatBytes(n int64) string {
 		}
 		value, unit = value/1024, next
 	}
-	if unit == "B" || value >= 100 {
+	if unit == "B" || value >= 99.95 { // which would be written 100.0
 		return fmt.Sprintf("%.0f %s", value, unit)
 	}
 	return fmt.Sprintf("%.1f %s", value, unit)

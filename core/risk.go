@@ -1,5 +1,7 @@
 package core
 
+import "slices"
+
 // Risk decides how an operation is confirmed. The zero value is refused by CheckOps.
 type Risk int
 
@@ -22,6 +24,13 @@ func (r Risk) String() string {
 
 // MarshalText writes the risk's name.
 func (r Risk) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads a risk's name. One that a newer release wrote and nobody here knows reads as none: the audit stays
+// readable.
+func (r *Risk) UnmarshalText(text []byte) error {
+	*r = Risk(max(slices.Index(riskNames[:], string(text)), 0))
+	return nil
+}
 
 // Confirm is embedded by the input of every Destroy: it carries the target's name as a person typed it again.
 type Confirm struct {

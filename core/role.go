@@ -35,8 +35,12 @@ func ParseRole(s string) (Role, error) {
 // MarshalText writes the role's name.
 func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// UnmarshalText reads a role's name.
+// UnmarshalText reads a role's name, and "none", as the audit of an actor without a role holds it.
 func (r *Role) UnmarshalText(text []byte) error {
+	if string(text) == RoleNone.String() {
+		*r = RoleNone
+		return nil
+	}
 	role, err := ParseRole(string(text))
 	if err != nil {
 		return err

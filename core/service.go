@@ -91,8 +91,9 @@ type Service struct {
 	Restarts  int       `json:"restarts"`
 	Ports     []Port    `json:"ports,omitempty"`
 	Networks  []string  `json:"networks,omitempty"`
-	Route     string    `json:"route,omitempty"` // "https://demo.example.com"
-	Missing   bool      `json:"missing"`         // known, but no container of that name exists now
+	Route     string    `json:"route,omitempty"`  // "https://demo.example.com"
+	Missing   bool      `json:"missing"`          // known, but no container of that name exists now
+	Others    []string  `json:"others,omitempty"` // further containers that claim the name, newest first
 	Usage     Usage     `json:"usage"`
 }
 

@@ -74,11 +74,11 @@ var (
 	StopService    = Op[StopServiceIn, Done]{"service.stop", "Stop a service", Change, RoleOperator, true, true, stopService}
 	RestartService = Op[StopServiceIn, Done]{"service.restart", "Restart a service", Change, RoleOperator, true, true, restartService}
 	// RecreateService answers with a job.
-	RecreateService = Op[StopServiceIn, Job]{"service.recreate", "Recreate a service's container", Change, RoleOperator, true, false, recreateService}
+	RecreateService = Op[StopServiceIn, Job]{recreateKind, "Recreate a service's container", Change, RoleOperator, true, false, recreateService}
 	RemoveService   = Op[RemoveServiceIn, Done]{"service.remove", "Remove a service's container", Destroy, RoleAdmin, true, false, removeService}
 	ShowInfra       = Op[struct{}, Infrastructure]{"infra.show", "Show networks, volumes, images, routes and disk", Read, RoleViewer, false, false, showInfra}
 	// PruneDisk answers with a job.
-	PruneDisk = Op[struct{}, Job]{"disk.prune", "Remove dangling images and build cache", Change, RoleOperator, true, true, pruneDisk}
+	PruneDisk = Op[struct{}, Job]{pruneKind, "Remove dangling images and build cache", Change, RoleOperator, true, true, pruneDisk}
 	Diagnose  = Watch[struct{}, Check]{"diagnose.run", "Check everything and say what to do", RoleViewer, false, diagnose}
 )
 

@@ -114,7 +114,9 @@ func (s *state) replaceAudit(event *AuditEvent) {
 	i := sort.Search(len(s.audit), func(i int) bool { return s.audit[i].Seq >= event.Seq })
 	if i < len(s.audit) && s.audit[i].ID == event.ID {
 		s.audit[i] = event
+		return
 	}
+	delete(s.byID, event.ID) // its intent was forgotten while it was open
 }
 
 // forgetOldAudit drops the oldest events that have ended once there are too many.
@@ -207,7 +209,11 @@ func (c *Core) commit(ctx context.Context, edits ...edit) error {
 		}
 		recs = append(recs, rec)
 	}
-	entries, err := c.journal.Append(context.WithoutCancel(ctx), recs...)
+	write := c.journal.Append
+	if reliefFrom(ctx) {
+		write = c.journal.AppendRelief
+	}
+	entries, err := write(context.WithoutCancel(ctx), recs...)
 	if err != nil {
 		return err
 	}

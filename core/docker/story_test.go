@@ -229,8 +229,9 @@ func TestWithoutAnImageProcessesAreEndedWhereTheyCanBeSeen(t *testing.T) {
 		check(t, x.Close())
 	}
 	open := func(proc string) *Docker {
-		d, err := Open(Config{Host: r.api.DaemonHost(), ProcRoot: proc})
+		d, err := Open(Config{Host: r.api.DaemonHost()})
 		check(t, err)
+		d.proc = proc
 		t.Cleanup(func() { check(t, d.Close()) })
 		return d
 	}

@@ -1,0 +1,229 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The tables of the journal that say who may act.
+const (
+	peopleTable = "people"
+	keysTable   = "keys"
+	usesTable   = "key_uses" // when a key was last used at this plane
+)
+
+// accessEvery is the time between two looks at the files that keys come from. A key that vanished from one ends its
+// sessions within 5 s.
+const accessEvery = time.Second
+
+// access knows who may act: people and keys of the environment and of the store, and who is connected now.
+type access struct {
+	c     *Core
+	hub   *Hub[struct{}]
+	every time.Duration
+
+	changes sync.Mutex // held while a change of people is judged, written and shared with the other plane
+
+	mu         sync.Mutex // guards everything below
+	env        keyring
+	envText    string // what env was read from
+	envTrouble string // why the newest file is not in force
+	store      keyring
+	shared     []byte // what store was read from, at the plane that does not write it
+	trouble    string // why people.json and the store may differ
+	revision   uint64
+	uses       keyUses
+	live       map[string]*OpenedSession
+	closed     bool
+
+	wg sync.WaitGroup // audit records and end calls of live sessions
+}
+
+// newAccess reads everything once, so that the first login finds its key.
+func newAccess(c *Core) *access {
+	a := &access{
+		c: c, hub: NewHub[struct{}](1), every: accessEvery, store: newKeyring(),
+		envText: c.cfg.AdminKeys, env: environmentKeyring(c.cfg.AdminKeys, environmentSource(c.cfg)),
+		uses: newKeyUses(c.state), live: map[string]*OpenedSession{},
+	}
+	if c.charter.Access {
+		a.loadStore()
+	}
+	a.look()
+	return a
+}
+
+// run follows the files until ctx ends, and then waits for the audit of sessions that are closing.
+func (a *access) run(ctx context.Context) {
+	tick := time.NewTicker(a.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			a.mu.Lock()
+			a.closed = true
+			a.mu.Unlock()
+			a.wg.Wait()
+			return
+		case <-tick.C:
+			a.look()
+			a.saveUses(ctx)
+		}
+	}
+}
+
+// look reads again what may have changed behind our back, and writes again what could not be written.
+func (a *access) look() {
+	changed := a.lookAtEnvironment()
+	if a.c.charter.Access {
+		a.changes.Lock()
+		a.share()
+		a.changes.Unlock()
+	} else {
+		changed = a.lookAtShared() || changed
+	}
+	if changed {
+		a.announce()
+	}
+}
+
+// loadStore takes people and keys from the journal's tables.
+func (a *access) loadStore() {
+	ring := storedKeyring(all[Person](a.c.state, peopleTable), all[Key](a.c.state, keysTable))
+	a.mu.Lock()
+	a.store = ring
+	a.mu.Unlock()
+}
+
+// announce tells doors that who may act has changed, and ends the sessions of those who may not any more.
+func (a *access) announce() {
+	ending := map[*OpenedSession]string{}
+	a.mu.Lock()
+	a.revision++
+	for _, s := range a.live {
+		if why := a.refuses(s.actor); why != "" {
+			ending[s] = why
+		}
+	}
+	a.mu.Unlock()
+	a.hub.Publish(struct{}{})
+	for s, why := range ending {
+		s.stop(why)
+	}
+}
+
+// refuses says why an actor with an open session may not act any more, or "". The caller holds mu. What a certificate
+// allows is decided by its authority, so such a session ends by session.end alone.
+func (a *access) refuses(actor Actor) string {
+	if actor.Kind != ActorPerson || actor.KeySource == KeyFromCA {
+		return ""
+	}
+	person, ok := a.person(actor)
+	switch {
+	case !ok:
+		return "The key was revoked."
+	case person.Name != actor.Name:
+		return "The key belongs to somebody else now."
+	case person.Role < actor.Role:
+		return "The role of " + person.Name + " is " + person.Role.String() + " now."
+	default:
+		return ""
+	}
+}
+
+// person finds who an actor is: by the key, or by the name where a door has no key. The caller holds mu.
+func (a *access) person(actor Actor) (Person, bool) {
+	if actor.Fingerprint != "" {
+		_, person, ok := a.find(actor.Fingerprint)
+		return person, ok
+	}
+	if person, ok := a.env.people[actor.Name]; ok {
+		return person, true
+	}
+	person, ok := a.store.people[actor.Name]
+	return person, ok
+}
+
+// find looks a key up, in the environment first: its keys always work. The caller holds mu.
+func (a *access) find(fingerprint string) (Key, Person, bool) {
+	if key, person, ok := a.env.find(fingerprint); ok {
+		return key, person, true
+	}
+	return a.store.find(fingerprint)
+}
+
+// keys lists every key that works, by person. The caller holds mu.
+func (a *access) keys() []Key {
+	byPrint := maps.Clone(a.store.keys)
+	maps.Copy(byPrint, a.env.keys)
+	keys := slices.Collect(maps.Values(byPrint))
+	for i := range keys {
+		keys[i].LastUsed = a.uses.last[keys[i].Fingerprint]
+	}
+	slices.SortFunc(keys, func(x, y Key) int {
+		return cmp.Or(cmp.Compare(x.Person, y.Person), cmp.Compare(x.Fingerprint, y.Fingerprint))
+	})
+	return keys
+}
+
+// FindKey gives the key with a fingerprint (SHA256:...) and the person it belongs to. It answers from memory. A door
+// names the actor as the person is named here.
+func (c *Core) FindKey(fingerprint string) (Key, Person, bool) {
+	c.access.mu.Lock()
+	defer c.access.mu.Unlock()
+	return c.access.find(fingerprint)
+}
+
+// Keys lists every key that works now, with its options in Line. It answers from memory.
+func (c *Core) Keys() []Key {
+	c.access.mu.Lock()
+	defer c.access.mu.Unlock()
+	return c.access.keys()
+}
+
+// AccessRevision counts the changes of who may act.
+func (c *Core) AccessRevision() uint64 {
+	c.access.mu.Lock()
+	defer c.access.mu.Unlock()
+	return c.access.revision
+}
+
+// AccessChanges yields once at its start and then whenever who may act has changed; several changes may be one item. It
+// ends with ctx.
+func (c *Core) AccessChanges(ctx context.Context) iter.Seq[struct{}] {
+	return func(yield func(struct{}) bool) {
+		stream, leave := c.access.hub.Join(ctx)
+		defer leave()
+		if !yield(struct{}{}) {
+			return
+		}
+		for range stream {
+			if !yield(struct{}{}) {
+				return
+			}
+		}
+	}
+}
+
+func listAccess(_ context.Context, c *Core, _ struct{}) (AccessList, error) {
+	a := c.access
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	people := slices.AppendSeq(slices.Collect(maps.Values(a.env.people)), maps.Values(a.store.people))
+	slices.SortFunc(people, func(x, y Person) int {
+		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Source, y.Source))
+	})
+	list := AccessList{People: people, Keys: a.keys(), Sessions: a.sessions(), Writable: a.readOnly()}
+	list.Warnings = slices.Concat(a.env.warnings, a.store.warnings)
+	for _, trouble := range []string{a.envTrouble, a.trouble} {
+		if trouble != "" {
+			list.Warnings = append(list.Warnings, trouble)
+		}
+	}
+	return list, nil
+}

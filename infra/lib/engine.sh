@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# The Docker Engine: the one that answers, or one that we start and own.
+
+engine_dir=$local_dir/engine
+engine_pid_file=$engine_dir/dockerd.pid
+
+# find_engine fills docker_socket with the engine's socket on this machine; the planes mount it.
+find_engine() {
+	local host=${DOCKER_HOST:-}
+	if [[ -z $host ]] && have docker; then
+		host=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null) || host=
+	fi
+	host=${host:-unix:///var/run/docker.sock}
+	[[ $host == unix://* ]] ||
+		die "docker is set to the engine at $host: the control planes need the socket of an engine on this machine (unset DOCKER_HOST)"
+	docker_socket=${host#unix://}
+}
+
+engine_answers() { timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+
+# socket_holder prints the program that listens at the engine's socket, as name and pid.
+socket_holder() {
+	local sockets
+	sockets=$(PATH=$PATH:/usr/sbin:/sbin ss -Hlxp "src = $docker_socket or src = ${docker_socket#/var}")
+	[[ $sockets =~ \(\(\"([^\"]+)\",pid=([0-9]+) ]] && printf '%s, pid %s' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+}
+
+# ensure_engine uses a running engine as it finds it, and starts one when none answers.
+ensure_engine() {
+	local holder
+	find_engine
+	if engine_answers; then
+		say "Docker $(engine_version) at $docker_socket, already running"
+		return 0
+	fi
+	if [[ -S $docker_socket ]] && ((EUID != 0)) && [[ ! -w $docker_socket ]]; then
+		die "you may not use $docker_socket: run this as root or join the group $(stat -c %G "$docker_socket")"
+	fi
+	((EUID == 0)) || die "no Docker Engine answers at $docker_socket, and only root can start one"
+	if holder=$(socket_holder) && [[ $holder != systemd,* ]]; then
+		die "$holder listens at $docker_socket but does not answer as a Docker Engine within 10 s; look at its log, or end it, and run this again"
+	fi
+	if [[ -d /run/systemd/system && $docker_socket == /var/run/docker.sock ]]; then
+		say "starting Docker with systemd"
+		systemctl start docker || die "systemctl start docker; see: journalctl -u docker"
+	else
+		start_dockerd
+	fi
+	wait_until 60 engine_answers || die "the Docker Engine did not answer within 60 s; its log: $engine_dir/dockerd.log"
+	say "Docker $(engine_version) at $docker_socket, started"
+}
+
+engine_version() { docker version --format '{{.Server.Version}}'; }
+
+# start_dockerd starts an engine of our own, detached from this terminal. live-restore keeps the apps alive when
+# the engine ends; the small address pools make room for 256 networks instead of about 31.
+start_dockerd() {
+	local flags=(--host "unix://$docker_socket" --pidfile "$engine_pid_file")
+	mkdir -p "$engine_dir" "$(dirname "$docker_socket")"
+	prepare_cgroups
+	prepare_iptables
+	if [[ -e /etc/docker/daemon.json ]]; then
+		say "/etc/docker/daemon.json exists: its settings are kept as they are"
+	else
+		flags+=(--live-restore --default-address-pool "base=10.213.0.0/16,size=24")
+	fi
+	say "starting dockerd (log: $engine_dir/dockerd.log)"
+	PATH=$PATH:/usr/sbin:/sbin setsid --fork dockerd "${flags[@]}" >>"$engine_dir/dockerd.log" 2>&1 </dev/null 9>&-
+}
+
+# prepare_cgroups mounts the control groups where no init system did.
+prepare_cgroups() {
+	[[ -e /sys/fs/cgroup/cgroup.controllers || -d /sys/fs/cgroup/memory ]] && return 0
+	say "mounting the control groups"
+	need_packages cgroupfs-mount=cgroupfs-mount
+	PATH=$PATH:/usr/sbin:/sbin cgroupfs-mount || die "cgroupfs-mount: Docker needs control groups"
+}
+
+# prepare_iptables chooses the older kernel interface where the newer one is missing. Only machines whose engine
+# we start come here.
+prepare_iptables() {
+	local PATH=$PATH:/usr/sbin:/sbin
+	iptables -t nat -S >/dev/null 2>&1 && return 0
+	if have iptables-legacy && iptables-legacy -t nat -S >/dev/null 2>&1; then
+		say "this kernel knows iptables-legacy only: selecting it"
+		update-alternatives --set iptables "$(command -v iptables-legacy)" >/dev/null
+		return 0
+	fi
+	die "iptables does not work on this kernel ($(iptables -t nat -S 2>&1 | head -n 1)); Docker needs it"
+}
+
+# stop_own_engine ends the dockerd that we started, and only that one. It fails when containers of others live in it.
+stop_own_engine() {
+	local pid others
+	[[ -e $engine_pid_file ]] && pid=$(<"$engine_pid_file") || return 0
+	if [[ ! -r /proc/$pid/comm || $(<"/proc/$pid/comm") != dockerd ]]; then
+		return 0
+	fi
+	others=$(docker ps -q | wc -l)
+	if ((others > 0)); then
+		say "dockerd (pid $pid) was started by make up, but $others other containers run in it: left running"
+		return 1
+	fi
+	kill "$pid"
+	wait_until 30 test ! -d "/proc/$pid" || die "dockerd (pid $pid) did not end within 30 s"
+	say "stopped dockerd (pid $pid), which make up had started"
+}
+
+# socket_group prints the group that may use the engine's socket; the planes join it.
+socket_group() { stat -L -c %g "$docker_socket"; }

@@ -1,0 +1,183 @@
+# shellcheck shell=bash
+# Images: pulled where a registry answers, else built from packages. An image's tag is the digest of all that
+# went into it, so that an unchanged one is found and not built again.
+
+traefik_version=3.5.3        # what builds as a Go tool (infra/images/go.mod)
+traefik_pull=traefik:v3.7.10 # what is used where a registry answers
+postgres_pull=postgres:15-bookworm
+debian_pull=debian:bookworm-slim
+images_kept=3 # of each name, the newest
+
+# images holds the image of each service, once it is made.
+declare -A images=()
+
+image_exists() { docker image inspect "$1" >/dev/null 2>&1; }
+
+# pull_image gets an image from a registry. The first failure settles the question for this stack until make clean: one
+# that was built from packages must not change its base because a network came back.
+registry=unknown
+registry_file=$local_dir/registry
+pull_image() {
+	[[ -e $registry_file ]] && registry=$(<"$registry_file")
+	if [[ $registry == none ]]; then
+		return 1
+	fi
+	image_exists "$1" && return 0
+	if timeout 120 docker pull "$1" >"$log_dir/pull.log" 2>&1; then
+		registry=yes
+		printf '%s\n' "$registry" >"$registry_file"
+		say "pulled $1"
+		return 0
+	fi
+	[[ $registry == yes ]] && die "pull $1: $(tail -n 1 "$log_dir/pull.log")"
+	registry=none
+	printf '%s\n' "$registry" >"$registry_file"
+	say "no registry answers: images are built from packages"
+	return 1
+}
+
+# build_image NAME CONTEXT [BUILD-ARG...] builds an image from a folder that holds its Dockerfile and all that
+# the Dockerfile copies, and leaves its tag in built_image. The build uses the host's network, which reaches
+# the package mirror wherever the host does.
+build_image() {
+	local name=$1 context=$2 key arg args=()
+	shift 2
+	for arg in "$@"; do args+=(--build-arg "$arg"); done
+	key=$({ folder_digest "$context" && printf '%s\n' "$@"; } | digest)
+	built_image=matrx/$name:$key
+	if image_exists "$built_image"; then
+		say "$name: unchanged ($key)"
+		return 0
+	fi
+	say "$name: building"
+	logged "build-$name" docker build --network host --label "com.matrx.image=$name" --tag "$built_image" "${args[@]}" "$context"
+	say "$name: built in ${took}s ($key)"
+	forget_old_images "$name"
+}
+
+# folder_digest prints one line a file: mode, digest and relative path.
+folder_digest() {
+	(cd "$1" && find . -type f -printf '%m %P\0' | sort -z | while IFS= read -r -d '' entry; do
+		printf '%s %s\n' "$entry" "$(sha256sum <"${entry#* }")"
+	done)
+}
+
+# forget_old_images removes all but the newest images of a name; those in use stay.
+forget_old_images() {
+	local tag
+	docker images --filter "label=com.matrx.image=$1" --format '{{.Repository}}:{{.Tag}}' "matrx/$1" |
+		tail -n "+$((images_kept + 1))" | while read -r tag; do
+		docker rmi "$tag" >/dev/null 2>&1 || true # another stack may run it
+	done
+}
+
+# base_image makes the image that all others stand on. It needs root and debootstrap where nothing can be pulled.
+base_image() {
+	local from=$debian_pull
+	if ! pull_image "$debian_pull"; then
+		remember_not_done "no registry answered, so images are built from Debian packages and Go modules; Traefik is $traefik_version, not ${traefik_pull#*:v}"
+		debootstrap_image
+		from=$bootstrap_image
+	fi
+	build_image base "$repo/infra/images/base" "FROM_IMAGE=$from"
+	base=$built_image
+	docker tag "$base" matrx/base:current
+}
+
+# debootstrap_image imports a minimal Debian. The packed tree is kept in the cache: it takes half a minute to make.
+debootstrap_image() {
+	local arch archive tree include
+	arch=$(dpkg --print-architecture)
+	include=$(grep -v '^#' "$repo/infra/images/base/packages" | paste -sd,)
+	archive=$cache_dir/debootstrap/$debian_suite-$arch-$(printf '%s' "$include" | digest).tar.gz
+	bootstrap_image=matrx/debootstrap:$debian_suite-$(basename "${archive##*-}" .tar.gz)
+	image_exists "$bootstrap_image" && return 0
+	if [[ ! -e $archive ]]; then
+		((EUID == 0)) || die "no registry answers and only root can build a base image (debootstrap)"
+		need_packages debootstrap=debootstrap
+		[[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]] || install_packages debian-archive-keyring
+		say "debootstrap: Debian $debian_suite"
+		mkdir -p "$(dirname "$archive")"
+		tree=$(mktemp -d "$cache_dir/debootstrap/tree.XXXXXX")
+		logged debootstrap debootstrap --variant=minbase --include="$include" "$debian_suite" "$tree" "$debian_mirror"
+		rm -rf "$tree"/var/cache/apt/archives/*.deb "$tree"/var/lib/apt/lists/* "$tree"/var/cache/apt/*.bin "$tree/etc/hostname" "$tree/etc/resolv.conf"
+		tar -C "$tree" --numeric-owner -czf "$archive.part" .
+		mv "$archive.part" "$archive"
+		rm -rf "$tree"
+		say "debootstrap: made in ${took}s"
+	fi
+	logged import-base docker import --change "LABEL com.matrx.image=debootstrap" "$archive" "$bootstrap_image"
+}
+
+# staged makes an empty folder for a build context.
+staged() {
+	local dir=$local_dir/build/$1
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	printf '%s\n' "$dir"
+}
+
+traefik_image() {
+	local context binary
+	if pull_image "$traefik_pull"; then
+		built_image=$traefik_pull
+		say "traefik: $traefik_pull"
+		return 0
+	fi
+	binary=$cache_dir/bin/traefik-v$traefik_version-$(go env GOARCH)
+	if [[ ! -x $binary ]]; then
+		say "Traefik $traefik_version: compiling it (once; 4 to 8 minutes on two cores)"
+		logged compile-traefik compile_traefik "$binary"
+		say "Traefik: compiled in ${took}s"
+	fi
+	context=$(staged traefik)
+	cp "$repo/infra/traefik/Dockerfile" "$context/"
+	cp "$binary" "$context/traefik"
+	build_image traefik "$context" "BASE_IMAGE=$base"
+}
+
+compile_traefik() {
+	mkdir -p "$(dirname "$1")"
+	(cd "$repo/infra/images" && CGO_ENABLED=0 go build -trimpath -buildvcs=false \
+		-ldflags "-s -w -X github.com/traefik/traefik/v3/pkg/version.Version=$traefik_version" \
+		-o "$1.part" github.com/traefik/traefik/v3/cmd/traefik) && mv "$1.part" "$1"
+}
+
+postgres_image() {
+	local context
+	if pull_image "$postgres_pull"; then
+		built_image=$postgres_pull
+		say "postgres: $postgres_pull"
+		return 0
+	fi
+	context=$(staged postgres)
+	cp "$repo/infra/postgres/Dockerfile" "$repo/infra/postgres/entrypoint.sh" "$context/"
+	build_image postgres "$context" "BASE_IMAGE=$base"
+}
+
+# plane_image NAME FOLDER compiles one control plane and packs it. A plane that does not compile ends everything here,
+# before any running container is touched.
+plane_image() {
+	local name=$1 folder=$2 context
+	[[ -d $repo/cmd/$name ]] || die "cmd/$name is not in this checkout: there is no $name to start"
+	context=$(staged "$name")
+	mkdir -p "$context/bin"
+	logged "compile-$name" compile "$repo" "./cmd/$name" "$context/bin/$name"
+	cp "$repo/infra/$folder/Dockerfile" "$context/"
+	build_image "$name" "$context" "BASE_IMAGE=$base"
+}
+
+sample_image() {
+	local context
+	context=$(staged ship-sample)
+	logged compile-ship-sample compile "$repo/infra/sample" . "$context/ship-sample"
+	cp "$repo/infra/sample/Dockerfile" "$context/"
+	build_image ship-sample "$context" "BASE_IMAGE=$base"
+}
+
+# compile MODULE PACKAGE OUTPUT makes a static binary. Git may refuse to read a checkout that belongs to someone else;
+# the three variables allow it for this command alone, so that the binary can name the commit it was made from.
+compile() {
+	(cd "$1" && CGO_ENABLED=0 GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' \
+		go build -trimpath -buildvcs=auto -o "$3" "$2")
+}

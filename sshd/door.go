@@ -1,0 +1,121 @@
+package sshd
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/tui"
+)
+
+// Door serves sessions: the console, a command, or a shell.
+type Door struct {
+	core *core.Core
+	log  *slog.Logger
+}
+
+// NewDoor makes the handler of a Server over a control plane.
+func NewDoor(c *core.Core, log *slog.Logger) *Door { return &Door{c, log} }
+
+// Handle serves one session. Its actor is whoever's key signed; it is a live session of the control plane for as long
+// as it lasts, so that it is seen and can be ended.
+func (d *Door) Handle(s *Session) int {
+	argv := s.Command()
+	actor := actorOf(s)
+	ctx := core.WithRequest(core.WithActor(s.Context(), actor), s.ID())
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	live, err := d.core.OpenSession(ctx, actor, what(argv), s.End)
+	if err != nil {
+		fmt.Fprintln(s.Stderr(), core.MessageOf(err))
+		return exitCodes[core.CodeOf(err)]
+	}
+	defer live.Close()
+	switch {
+	case len(argv) == 0:
+		return d.console(ctx, s, actor, live.Touch)
+	case argv[0] == "shell":
+		return d.shell(ctx, s, argv[1:], live.Touch)
+	default:
+		return Run(ctx, d.core, argv, s, s.Stderr())
+	}
+}
+
+// actorOf is who acts in this session.
+func actorOf(s *Session) core.Actor {
+	id := s.Identity()
+	return core.Actor{
+		Name: id.Name, Kind: core.ActorPerson, Role: id.Role, Door: core.DoorSSH, Address: s.RemoteAddr().String(),
+		Fingerprint: id.Fingerprint, Session: s.ID(), Client: s.ClientVersion(),
+	}
+}
+
+// what says in a few words what a session is for. Arguments stay out: they may hold what is nobody's business.
+func what(argv []string) string {
+	switch {
+	case len(argv) == 0:
+		return "console"
+	case argv[0] == "shell" && len(argv) > 1:
+		return "shell " + cleanName(argv[1])
+	default:
+		return "command " + cleanName(argv[0])
+	}
+}
+
+// console runs the terminal UI.
+func (d *Door) console(ctx context.Context, s *Session, actor core.Actor, touch func()) int {
+	term, ok := s.Term()
+	if !ok {
+		fmt.Fprintln(s.Stderr(), "The console needs a terminal: ssh -t. For a command without one: ssh ... help")
+		return ExitFailed
+	}
+	if err := term.Usable(); err != nil {
+		fmt.Fprintf(s.Stderr(), "%s Commands work: ssh ... help\n", core.MessageOf(err))
+		return ExitFailed
+	}
+	app := tui.New(tui.Options{
+		Context: ctx, Core: d.core, Actor: actor,
+		Shell: func(in core.OpenShellIn) tea.Cmd { return d.shellCmd(ctx, term, in, touch) },
+	})
+	defer app.Close()
+	if _, err := RunProgram(s, attentive{app, touch}); err != nil && s.Context().Err() == nil {
+		d.log.Error("console", "session", s.ID(), "err", err)
+		return ExitFailed
+	}
+	return ExitOK
+}
+
+// attentive notes when somebody presses a key.
+type attentive struct {
+	tea.Model
+	touch func()
+}
+
+// Update passes every message on.
+func (m attentive) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	if _, ok := msg.(tea.KeyPressMsg); ok {
+		m.touch()
+	}
+	next, cmd := m.Model.Update(msg)
+	return attentive{next, m.touch}, cmd
+}
+
+// shellCmd suspends the console for a shell.
+func (d *Door) shellCmd(ctx context.Context, term *Term, in core.OpenShellIn, touch func()) tea.Cmd {
+	return term.Exec(func(keys io.Reader, screen io.Writer, onResize func(func(width, height int))) error {
+		size := term.Size()
+		in.Cols, in.Rows, in.Term = size.Width, size.Height, term.Name()
+		sh, err := core.OpenShell(ctx, d.core, in)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithCancel(ctx) // the keys end when the console does, and the shell with them
+		defer cancel()
+		_, err = joinShell(ctx, sh, ending{touched{keys, touch}, cancel}, screen, onResize)
+		return err
+	}, func(err error) tea.Msg { return tui.ShellEnded{In: in, Err: err} })
+}
