@@ -82,6 +82,7 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 		return p, err
 	}
 	p.Docker, b.closes = engine, append(b.closes, engine.Close)
+	engine.ReconcileWhenReady()
 	if p.Usage, err = b.usage(cfg, engine); err != nil {
 		return p, err
 	}
