@@ -229,8 +229,9 @@ func TestWithoutAnImageProcessesAreEndedWhereTheyCanBeSeen(t *testing.T) {
 		check(t, x.Close())
 	}
 	open := func(proc string) *Docker {
-		d, err := Open(Config{Host: r.api.DaemonHost(), ProcRoot: proc})
+		d, err := Open(Config{Host: r.api.DaemonHost()})
 		check(t, err)
+		d.proc = proc
 		t.Cleanup(func() { check(t, d.Close()) })
 		return d
 	}
@@ -352,9 +353,16 @@ func TestACrashAtAnyPointOfARecreationIsFinished(t *testing.T) {
 					check(t, step())
 				}
 			}
-			for range 2 { // the second time there is nothing to do
-				check(t, r.d.Reconcile(ctx))
-			}
+			again, err := Open(Config{Host: r.api.DaemonHost(), LockDir: r.d.cfg.LockDir}) // the next process
+			check(t, err)
+			again.ReconcileWhenReady()
+			coretest.Wait(t, 20*time.Second, "the name is whole again", func() bool {
+				list, err := r.d.Containers(ctx)
+				check(t, err)
+				return !slices.ContainsFunc(list, func(c core.Container) bool { return c.Name == name+oldMark+core.ShortID(id) })
+			})
+			check(t, again.Close())
+			check(t, r.d.Reconcile(ctx)) // now there is nothing to do
 			got, err := r.d.Container(ctx, name)
 			check(t, err)
 			want := fresh
