@@ -105,6 +105,7 @@ func (c *cursor) nextUnit() {
 		}
 	}
 	c.stage = stageEnd
+	c.text, c.buf, c.frame, c.spans = nil, nil, nil, nil
 }
 
 func (c *cursor) wants(m blockMeta) bool {
