@@ -55,7 +55,7 @@ func newShell(sh *shells, in OpenShellIn, service Service) *Shell {
 		File: recordingsFolder + "/" + castFile(id),
 	}}
 	return &Shell{
-		sh: sh, in: in, row: row, code: -1,
+		sh: sh, in: in, row: row, code: -1, cast: newCastWriter(sh.c.setting(settingCastEachBytes), sh.c.now),
 		ended: make(chan struct{}), coded: make(chan struct{}), done: make(chan struct{}),
 	}
 }
@@ -80,8 +80,7 @@ func (s *Shell) begin(ctx context.Context) error {
 		return recordingFailed("not opened", Errorf(CodeUnavailable, "its recording cannot be written: %w", castCause(err)))
 	}
 	header := castHeader{Width: s.in.Cols, Height: s.in.Rows, Title: s.in.Service, Env: map[string]string{"TERM": s.in.Term}}
-	s.cast, err = newCastWriter(file, header, c.setting(settingCastEachBytes), c.now)
-	if err != nil {
+	if err := s.cast.begin(file, header); err != nil {
 		return recordingFailed("not opened", err)
 	}
 	return s.start(ctx)
@@ -94,12 +93,8 @@ func recordingFailed(what string, err error) error {
 
 // abandon takes back what begin did before it failed.
 func (s *Shell) abandon(ctx context.Context) {
-	var errs []error
-	if s.cast != nil {
-		errs = append(errs, s.cast.close())
-	}
-	errs = append(errs, s.sh.removeCast(s.row.ID), s.sh.c.commit(ctx, edit{recordingsTable, s.row.ID, nil}))
-	if err := errors.Join(errs...); err != nil {
+	err := errors.Join(s.cast.close(), s.sh.removeCast(s.row.ID), s.sh.c.commit(ctx, edit{recordingsTable, s.row.ID, nil}))
+	if err != nil {
 		s.sh.c.log.Warn("shell that did not open left something behind", "recording", s.row.ID, "err", err)
 	}
 	s.sh.leave(s)
@@ -134,7 +129,9 @@ func (s *Shell) try(ctx context.Context, command []string, guess bool) (missing 
 	if guess {
 		var output []byte
 		if output, missing = p.settle(ctx, exec); missing {
-			return true, p.stop(exec)
+			err := p.detach(exec)
+			<-p.done
+			return true, err
 		}
 		s.first = output
 	}
@@ -165,8 +162,9 @@ func (s *Shell) serve(ctx context.Context) error {
 		s.code = s.exitCode(ctx)
 	}
 	close(s.coded)
-	closeErr := errors.Join(s.pump.stop(s.exec), s.cast.close())
+	closeErr := errors.Join(s.pump.detach(s.exec), s.cast.close())
 	killErr := s.sh.kill(ctx, s.row.Container, s.row.ID)
+	<-s.pump.done
 	s.row.Open, s.row.Left, s.row.ExitCode = false, killErr != nil, s.code
 	s.row.Took, s.row.Size = s.sh.c.now().Sub(s.row.Started), s.cast.length()
 	rowErr := s.sh.c.commit(ctx, edit{recordingsTable, s.row.ID, s.row})

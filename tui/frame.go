@@ -29,8 +29,20 @@ func (a *App) View() tea.View {
 	return v
 }
 
-// lines is the whole screen, one string a row.
+// lines is the whole screen, one string a row. Screens make safe what comes from outside; should one forget it, the
+// frame still lets nothing through but text and colours.
 func (a *App) lines() []string {
+	lines := a.draw()
+	for i, line := range lines {
+		if !isClean(line) {
+			lines[i] = cut(clean(line), a.width)
+		}
+	}
+	return lines
+}
+
+// draw draws the frame and what is in it.
+func (a *App) draw() []string {
 	w, h := a.width, a.height
 	if w < minWidth || h < minHeight {
 		return tooSmall(w, h)
