@@ -19,6 +19,10 @@ type Plane struct {
 	Engine  *Docker
 	Journal *Journal
 	Root    string // MATRX_ROOT
+
+	// Between, when prepare sets it, stands between the control plane and its engine: a test of what the engine itself
+	// cannot be told to do.
+	Between func(core.Docker) core.Docker
 }
 
 // NewPlane opens a control plane. prepare, when it is not nil, fills the engine and may change the environment before.
@@ -37,9 +41,13 @@ func NewPlane(t testing.TB, charter core.Charter, prepare func(p *Plane, env map
 	if err != nil {
 		t.Fatal(err)
 	}
+	var engine core.Docker = p.Engine
+	if p.Between != nil {
+		engine = p.Between(engine)
+	}
 	collector := logs.NewCollector(store, p.Engine, logs.CollectorConfig{})
 	p.Core, err = core.Open(t.Context(), core.Parts{
-		Config: cfg, Charter: charter, Version: "test", Journal: p.Journal, Docker: p.Engine, Usage: p.Engine,
+		Config: cfg, Charter: charter, Version: "test", Journal: p.Journal, Docker: engine, Usage: engine,
 		Logs: store, Collect: collector, Prober: passing{}, Proxy: noRoutes{}, Host: idle{},
 		Docs: fstest.MapFS{"010-start.md": {Data: []byte("# Start here\n\nWoken at night.\n")}}, Log: slog.New(slog.DiscardHandler),
 	})
