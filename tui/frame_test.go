@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/codematrx/matrx-ship/core"
@@ -340,72 +339,14 @@ func TestCopyPutsTheSelectionIntoTheClipboard(t *testing.T) {
 	})
 }
 
-func TestNoKeyMeansTwoThingsOnAnyScreen(t *testing.T) {
+func TestTheWayHereIsShortenedInTheMiddle(t *testing.T) {
 	inConsole(t, full(), func(c *console) {
-		for name, press := range everyScreen() {
-			c.press("1")
-			c.press(press...)
-			seen := map[string]string{}
-			all := append(everywhere(), c.app.screen().Keys()...)
-			if s, ok := c.app.screen().(serviceScreen); ok && s.Service() != "" {
-				all = append(all, onService()...)
-			}
-			for _, b := range once(all) {
-				for _, k := range b.Keys() {
-					if other, taken := seen[k]; taken {
-						t.Errorf("%s: %s is both %q and %q", name, k, other, b.Help().Desc)
-					}
-					seen[k] = b.Help().Desc
-				}
-			}
+		c.size(60, 20)
+		for range 4 {
+			c.command("describe ship-demo")
+			c.command("describe traefik")
+			c.holds(60, 20)
 		}
-	})
-}
-
-func TestTheHelpShowsEveryKeyThatWorks(t *testing.T) {
-	for name, press := range everyScreen() {
-		t.Run(name, func(t *testing.T) {
-			inConsole(t, full(), func(c *console) {
-				c.press(press...)
-				all := append(everywhere(), c.app.screen().Keys()...)
-				c.size(120, 200)
-				c.press("?")
-				for _, b := range all {
-					c.shows(fmt.Sprintf("%-10s %s", b.Help().Key, b.Help().Desc))
-				}
-				for _, cmd := range commands() {
-					c.shows(":" + cmd.name)
-				}
-				c.press("?")
-				c.hides("Everywhere")
-			})
-		})
-	}
-}
-
-func TestEveryKeyOfTheFooterIsShownWithItsMeaning(t *testing.T) {
-	inConsole(t, full(), func(c *console) {
-		c.size(200, 30)
-		for _, press := range everyScreen() {
-			c.press("1")
-			c.press(press...)
-			for _, b := range c.app.working()[:3] {
-				c.shows(b.Help().Key + " " + b.Help().Desc)
-			}
-		}
-	})
-}
-
-func TestPlacesHaveTheirDigits(t *testing.T) {
-	inConsole(t, full(), func(c *console) {
-		for _, p := range placeList() {
-			c.press(p.key.Keys()[0])
-			if p.name != "home" && !strings.HasPrefix(c.app.screen().Title(), p.key.Help().Desc) {
-				t.Errorf("%s leads to %q", p.key.Help().Key, c.app.screen().Title())
-			}
-		}
-		if !key.Matches(pressOf("1"), keys.home) {
-			t.Error("1 is not Home")
-		}
+		c.shows(" Home › … › ship-demo › traefik › ship-demo › traefik")
 	})
 }
