@@ -209,9 +209,9 @@ func TestAContainerThatStopsAndStartsIsFollowedOn(t *testing.T) {
 	e.say("c1", t0.Add(time.Second), "1")
 	eventually(t, "two lines", lineCount(st, 2))
 	// A start that is told before the end of the old stream is noticed is not missed either.
-	c.Track("app", "c1")
 	e.stop("c1")
 	e.start("c1")
+	c.Track("app", "c1")
 	e.say("c1", t0.Add(2*time.Second), "2")
 	eventually(t, "three lines", lineCount(st, 3))
 	expect(t, texts(readAll(t, st, core.LogQuery{})), "0", "1", "2")
