@@ -7,6 +7,7 @@ import (
 
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/coretest"
+	"github.com/codematrx/matrx-ship/core/planetest"
 )
 
 // lateExec is an engine that starts a process and answers only after its caller has gone.
@@ -27,7 +28,7 @@ func (e *lateExec) Exec(ctx context.Context, id string, spec core.ExecSpec) (cor
 
 func TestAShellWhoseUserGoesWhileItOpensLeavesNoProcess(t *testing.T) {
 	late := &lateExec{}
-	p := coretest.NewPlane(t, core.ManagerCharter(), func(p *coretest.Plane, _ map[string]string) {
+	p := planetest.New(t, core.ManagerCharter(), func(p *planetest.Plane, _ map[string]string) {
 		p.AddService("ship-demo", core.KindShip)
 		p.Between = func(d core.Docker) core.Docker { late.Docker = d; return late }
 	})

@@ -11,13 +11,14 @@ import (
 
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/coretest"
+	"github.com/codematrx/matrx-ship/core/planetest"
 	"github.com/codematrx/matrx-ship/sshd"
 )
 
 // demo is a Manager that knows a sample app and its database.
-func demo(t *testing.T) *coretest.Plane {
+func demo(t *testing.T) *planetest.Plane {
 	t.Helper()
-	p := coretest.NewPlane(t, core.ManagerCharter(), func(p *coretest.Plane, _ map[string]string) {
+	p := planetest.New(t, core.ManagerCharter(), func(p *planetest.Plane, _ map[string]string) {
 		p.AddService("ship-demo", core.KindShip)
 		p.AddService("ship-demo-db", core.KindShipDB)
 		p.AddService(core.ManagerName, core.KindManager)
@@ -35,7 +36,7 @@ type said struct {
 	code     int
 }
 
-func say(ctx context.Context, p *coretest.Plane, argv ...string) said {
+func say(ctx context.Context, p *planetest.Plane, argv ...string) said {
 	var out, errw bytes.Buffer
 	code := sshd.Run(ctx, p.Core, argv, &out, &errw)
 	return said{out.String(), errw.String(), code}
@@ -149,7 +150,7 @@ func TestRemoveNeedsTheNameAgain(t *testing.T) {
 }
 
 func TestHostileNamesCannotMoveTheCursor(t *testing.T) {
-	p := coretest.NewPlane(t, core.ManagerCharter(), func(p *coretest.Plane, _ map[string]string) {
+	p := planetest.New(t, core.ManagerCharter(), func(p *planetest.Plane, _ map[string]string) {
 		p.Engine.Add(core.ContainerDetail{Container: core.Container{
 			Name: "evil\x1b[2J\u202ename", Image: "x\x1b]0;title\x07", State: "running", Created: time.Now(), Labels: map[string]string{},
 		}})

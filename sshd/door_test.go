@@ -13,13 +13,14 @@ import (
 
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/coretest"
+	"github.com/codematrx/matrx-ship/core/planetest"
 	"github.com/codematrx/matrx-ship/sshd"
 	"github.com/codematrx/matrx-ship/sshd/sshdtest"
 )
 
 // opened is a control plane with its SSH door open, and the key of an admin.
 type opened struct {
-	*coretest.Plane
+	*planetest.Plane
 	addr string
 	key  gossh.Signer
 }
@@ -27,7 +28,7 @@ type opened struct {
 func openDoor(t *testing.T) opened {
 	t.Helper()
 	o := opened{key: sshdtest.Key(t)}
-	o.Plane = coretest.NewPlane(t, core.ManagerCharter(), func(p *coretest.Plane, env map[string]string) {
+	o.Plane = planetest.New(t, core.ManagerCharter(), func(p *planetest.Plane, env map[string]string) {
 		env["MATRX_ADMIN_KEYS"] = sshdtest.Line(o.key, "ada@laptop")
 		p.AddService("ship-demo", core.KindShip)
 		p.AddService("ship-demo-db", core.KindShipDB)

@@ -1,4 +1,5 @@
-package coretest
+// Package planetest opens a whole control plane over the fakes of coretest, for the tests of the doors.
+package planetest
 
 import (
 	"context"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/coretest"
 	"github.com/codematrx/matrx-ship/core/logs"
 )
 
@@ -16,8 +18,8 @@ import (
 // tests stand on. Probes pass, the proxy has no routes, and the server is idle.
 type Plane struct {
 	Core    *core.Core
-	Engine  *Docker
-	Journal *Journal
+	Engine  *coretest.Docker
+	Journal *coretest.Journal
 	Root    string // MATRX_ROOT
 
 	// Between, when prepare sets it, stands between the control plane and its engine: a test of what the engine itself
@@ -25,10 +27,10 @@ type Plane struct {
 	Between func(core.Docker) core.Docker
 }
 
-// NewPlane opens a control plane. prepare, when it is not nil, fills the engine and may change the environment before.
-func NewPlane(t testing.TB, charter core.Charter, prepare func(p *Plane, env map[string]string)) *Plane {
+// New opens a control plane. prepare, when it is not nil, fills the engine and may change the environment before.
+func New(t testing.TB, charter core.Charter, prepare func(p *Plane, env map[string]string)) *Plane {
 	t.Helper()
-	p := &Plane{Engine: NewDocker(), Journal: NewJournal(), Root: t.TempDir()}
+	p := &Plane{Engine: coretest.NewDocker(), Journal: coretest.NewJournal(), Root: t.TempDir()}
 	env := map[string]string{"MATRX_ROOT": p.Root, "MATRX_SERVER_NAME": "srv-1"}
 	if prepare != nil {
 		prepare(p, env)
