@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -20,8 +21,7 @@ func (e *lateExec) Exec(ctx context.Context, id string, spec core.ExecSpec) (cor
 	x, err := e.Docker.Exec(ctx, id, spec)
 	e.leave()
 	if err == nil && ctx.Err() != nil {
-		err = x.Close()
-		return nil, context.Cause(ctx)
+		return nil, errors.Join(context.Cause(ctx), x.Close())
 	}
 	return x, err
 }

@@ -112,7 +112,9 @@ func TestEveryCommandAnswersJSONAndRefusesNobody(t *testing.T) {
 func TestAnErrorWithJSONIsJSONOnTheErrorOutput(t *testing.T) {
 	p := demo(t)
 	got := say(p.As(t, core.RoleAdmin), p, "restart", "nothing", "--json")
-	var answer struct{ Error struct{ Code, Message string } }
+	var answer struct {
+		Error struct{ Code, Message string }
+	}
 	if err := json.Unmarshal([]byte(got.err), &answer); err != nil || answer.Error.Code != "not_found" || answer.Error.Message == "" {
 		t.Fatalf("%v: %s", err, got.err)
 	}
