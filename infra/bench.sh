@@ -27,7 +27,7 @@ print_table() {
 main() {
 	local missed
 	check_settings
-	mkdir -p "$log_dir" "$cache_dir"
+	mkdir -p "$local_dir" "$log_dir" "$cache_dir"
 	step "What the bench needs"
 	need_stack_packages
 	need_test_packages
