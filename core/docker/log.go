@@ -9,6 +9,7 @@ import (
 
 	"github.com/codematrx/matrx-ship/core"
 	dockersdk "github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/versions"
 )
 
 // ContainerLogs yields a container's log from the first entry at or after since (zero: from its beginning). A followed one
@@ -41,6 +42,7 @@ func (d *Docker) pumpLogs(ctx context.Context, id string, since time.Time, follo
 	defer end()
 	defer body.Close()
 	next := newLogReader(body, c.Container.Config != nil && c.Container.Config.Tty)
+	again := repeats{follow: follow && d.repeatsLogs()}
 	for {
 		line, err := next.read()
 		switch {
@@ -49,8 +51,51 @@ func (d *Docker) pumpLogs(ctx context.Context, id string, since time.Time, follo
 		case err != nil:
 			return err
 		}
-		if !line.At.Before(since) && !yield(line, nil) {
+		if line.At.Before(since) || again.skip(line, time.Now()) {
+			continue
+		}
+		if !yield(line, nil) {
 			return nil
 		}
 	}
+}
+
+// repeatsLogs knows the engines (before 23, API 1.42) that give a file they have just rotated once more from its beginning.
+func (d *Docker) repeatsLogs() bool {
+	api := d.current()
+	return api != nil && versions.LessThan(api.ClientVersion(), "1.42")
+}
+
+// repeats leaves out what an engine gives twice: an entry older than one before it in the same stream. After a server's clock
+// was set back the same is seen, but then the last entry lies in the future.
+type repeats struct {
+	follow  bool
+	streams map[string]*repeated
+}
+
+// repeated is one stream's part of it.
+type repeated struct {
+	last   time.Time // the newest entry handed on
+	within bool      // in the middle of a repetition
+}
+
+// skip says whether the entry, read now, is a repetition.
+func (r *repeats) skip(l core.RawLog, now time.Time) bool {
+	if !r.follow {
+		return false
+	}
+	s := r.streams[l.Stream]
+	if s == nil {
+		if r.streams == nil {
+			r.streams = map[string]*repeated{}
+		}
+		s = &repeated{}
+		r.streams[l.Stream] = s
+	}
+	older := l.At.Before(s.last) || s.within && l.At.Equal(s.last)
+	if s.within = older && !s.last.After(now); s.within {
+		return true
+	}
+	s.last = l.At
+	return false
 }

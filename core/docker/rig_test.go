@@ -73,15 +73,21 @@ func buildGuest(dir string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return pack("guest", program)
+}
+
+// pack makes an archive of one file.
+func pack(name string, content []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	if err := w.WriteHeader(&tar.Header{Name: "guest", Mode: 0o755, Size: int64(len(program))}); err != nil {
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(content))}); err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(program); err != nil {
+	if _, err := w.Write(content); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), w.Close()
+	err := w.Close()
+	return b.Bytes(), err
 }
 
 func imageName() string { return fmt.Sprintf("%sguest:%d", prefix, os.Getpid()) }
@@ -106,12 +112,7 @@ func newRig(t testing.TB, host string) *rig {
 	res, err := api.ImageList(t.Context(), dockersdk.ImageListOptions{Filters: dockersdk.Filters{}.Add("reference", imageName())})
 	check(t, err)
 	if len(res.Items) == 0 {
-		body, err := api.ImageImport(t.Context(), dockersdk.ImageImportSource{Source: bytes.NewReader(guestTar), SourceName: "-"}, imageName(),
-			dockersdk.ImageImportOptions{Changes: []string{`ENTRYPOINT ["/guest"]`}})
-		check(t, err)
-		_, err = io.Copy(io.Discard, body)
-		check(t, err)
-		check(t, body.Close())
+		importRoot(t, api, guestTar, imageName())
 	}
 	img, err := api.ImageInspect(t.Context(), imageName())
 	check(t, err)
@@ -122,6 +123,17 @@ func newRig(t testing.TB, host string) *rig {
 	check(t, err)
 	t.Cleanup(func() { check(t, usage.Close()) })
 	return &rig{d, api, usage}
+}
+
+// importRoot makes an image of an archive, under a name or none.
+func importRoot(t testing.TB, api *dockersdk.Client, root []byte, name string) {
+	t.Helper()
+	body, err := api.ImageImport(t.Context(), dockersdk.ImageImportSource{Source: bytes.NewReader(root), SourceName: "-"}, name,
+		dockersdk.ImageImportOptions{Changes: []string{`ENTRYPOINT ["/guest"]`}})
+	check(t, err)
+	_, err = io.Copy(io.Discard, body)
+	check(t, err)
+	check(t, body.Close())
 }
 
 // plane is the engine as a control plane has it: usage comes from the kernel's files.

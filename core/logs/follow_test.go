@@ -159,6 +159,9 @@ func TestTheRingOfAServiceIsBounded(t *testing.T) {
 	if len(lines) != 1+maxRingLines || lines[1].Text != fmt.Sprintf("line %d", 2*maxRingLines) {
 		t.Errorf("%d lines, the first is %q", len(lines), lines[1].Text)
 	}
+	if r := v.subs[0].service.ring; r.first != r.next || r.bytes != 0 {
+		t.Errorf("the ring keeps %d lines of %d bytes that everybody has taken", r.next-r.first, r.bytes)
+	}
 	long := entry{at: at(0), text: []byte(strings.Repeat("x", maxText))}
 	put(t, st, "app", slices.Repeat([]entry{long}, 100)...)
 	kept := 0

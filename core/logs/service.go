@@ -28,7 +28,7 @@ type service struct {
 	lost    *core.LogGap // lines that could not be kept since the last one that could
 	trouble string       // why nothing can be written
 	refs    int          // streams that write here
-	viewers []*viewer
+	viewers []*subscription
 	ring    *ring         // what they read; nil without any
 	writing bool          // a writer runs
 	seal    bool          // close the open segment soon

@@ -1,0 +1,454 @@
+//go:build integration
+
+package docker
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/cgroup"
+	"github.com/codematrx/matrx-ship/core/coretest"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	dockersdk "github.com/moby/moby/client"
+)
+
+// guest is a container of the test image with settings of its own.
+func guest(host *container.HostConfig, args ...string) dockersdk.ContainerCreateOptions {
+	return dockersdk.ContainerCreateOptions{Config: &container.Config{Image: imageName(), Cmd: args}, HostConfig: host}
+}
+
+// within bounds a story.
+func within(t *testing.T, limit time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestALineOfAHundredMegabytesCostsNoMemory(t *testing.T) {
+	r := newRig(t, "")
+	id, _ := r.Run(t, coretest.Guest{Args: []string{"huge", "100"}})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	total := 0
+	for l, err := range r.d.ContainerLogs(within(t, time.Minute), id, time.Time{}, true) {
+		check(t, err)
+		if total += len(l.Text); !l.Partial || len(l.Text) > fragmentSize {
+			t.Fatalf("a fragment of %d bytes, partial %v", len(l.Text), l.Partial)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if total != 100<<20 {
+		t.Errorf("%d bytes, want %d", total, 100<<20)
+	}
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 8<<20 {
+		t.Errorf("%d bytes were allocated", grown)
+	}
+}
+
+func TestABinaryLogComesAsItIs(t *testing.T) {
+	const size = 1 << 20
+	r := newRig(t, "")
+	id, _ := r.Run(t, coretest.Guest{Args: []string{"binary", strconv.Itoa(size)}})
+	var got bytes.Buffer
+	for l, err := range r.d.ContainerLogs(within(t, time.Minute), id, time.Time{}, true) {
+		check(t, err)
+		got.Write(l.Text)
+		if !l.Partial {
+			got.WriteByte('\n')
+		}
+	}
+	want := make([]byte, size)
+	for i := range want {
+		want[i] = byte(i * 7)
+	}
+	// The engine keeps logs as JSON text: a byte that is no UTF-8 is the replacement character by then.
+	if text := strings.ToValidUTF8(string(want), "\uFFFD"); utf8Runs(got.String()) != utf8Runs(text) {
+		t.Errorf("%d bytes came back changed", got.Len())
+	}
+}
+
+// utf8Runs shortens runs of replacement characters, whose number depends on where the engine cut.
+func utf8Runs(s string) string {
+	var b strings.Builder
+	last := rune(0)
+	for _, r := range s {
+		if r != '\uFFFD' || last != r {
+			b.WriteRune(r)
+		}
+		last = r
+	}
+	return b.String()
+}
+
+func TestAFollowedLogEndsWhenItsContainerIsRemovedAndSurvivesARename(t *testing.T) {
+	r := newRig(t, "")
+	ctx := within(t, time.Minute)
+	id, name := r.Run(t, coretest.Guest{Args: []string{"spew", "1000"}})
+	n := 0
+	for l, err := range r.d.ContainerLogs(ctx, id, time.Time{}, true) {
+		check(t, err)
+		switch n++; n {
+		case 1:
+			r.Rename(t, id, name+"-renamed")
+		case 1000:
+			if !bytes.HasPrefix(l.Text, []byte("1000 ")) {
+				t.Errorf("the last line is %q", l.Text)
+			}
+			check(t, r.d.Remove(ctx, id, time.Second))
+		}
+	}
+	if n != 1000 || ctx.Err() != nil {
+		t.Errorf("%d lines, %v", n, ctx.Err())
+	}
+}
+
+func TestAFlappingContainersLogIsWholeOverItsRestarts(t *testing.T) {
+	r := newRig(t, "")
+	ctx := within(t, time.Minute)
+	id, _ := r.start(t, guest(&container.HostConfig{RestartPolicy: container.RestartPolicy{Name: "always"}}, "flap"))
+	var since time.Time
+	var seen []string
+	coretest.Wait(t, 30*time.Second, "four restarts are seen", func() bool { // as the collector does: again whenever it ends
+		for l, err := range r.d.ContainerLogs(ctx, id, since, true) {
+			check(t, err)
+			seen = append(seen, string(l.Text))
+			since = l.At.Add(1)
+		}
+		return len(seen) >= 4
+	})
+	if unique := slices.Compact(slices.Sorted(slices.Values(seen))); len(unique) != len(seen) {
+		t.Errorf("repeated lines: %q", seen)
+	}
+}
+
+func TestALogThatIsRotatedIsReadWholeAndFollowedInOrder(t *testing.T) {
+	const lines = 100_000 // some 11 MB at once, in files of 2 MB
+	r := newRig(t, "")
+	id, _ := r.start(t, guest(&container.HostConfig{LogConfig: container.LogConfig{Type: "json-file",
+		Config: map[string]string{"max-size": "2m", "max-file": "20"}}}, "pour", strconv.Itoa(lines)))
+	last, missing := 0, 0
+	var at time.Time
+	follow := func(since time.Time, follow bool) {
+		for l, err := range r.d.ContainerLogs(within(t, 2*time.Minute), id, since, follow) {
+			check(t, err)
+			word, _, _ := strings.Cut(string(l.Text), " ")
+			n, err := strconv.Atoi(word)
+			if err != nil || n <= last {
+				t.Fatalf("after line %d: %q", last, l.Text)
+			}
+			missing += n - last - 1
+			last, at = n, l.At
+		}
+	}
+	follow(time.Time{}, true)
+	// An engine before 23 leaves lines out when it rotates faster than it is followed; docker logs -f shows the same.
+	t.Logf("followed up to line %d, %d left out by the engine", last, missing)
+	waitState(t, r, id, "exited")
+	if last < lines {
+		follow(at.Add(1), true)
+	}
+	if last != lines {
+		t.Errorf("opened again, the last line is %d", last)
+	}
+	last, missing = 0, 0
+	follow(time.Time{}, false)
+	if last != lines || missing != 0 {
+		t.Errorf("read at rest: last line %d, %d missing", last, missing)
+	}
+}
+
+func waitState(t *testing.T, r *rig, id, state string) {
+	t.Helper()
+	coretest.Wait(t, 20*time.Second, id+" is "+state, func() bool {
+		c, err := r.d.Container(t.Context(), id)
+		check(t, err)
+		return c.State == state
+	})
+}
+
+func TestWhatAShellLeftBehindIsEnded(t *testing.T) {
+	r := newRig(t, "")
+	ctx := within(t, time.Minute)
+	id, name := r.start(t, dockersdk.ContainerCreateOptions{Config: &container.Config{Image: imageName(), Cmd: []string{"sleep"}, User: "1234:1234"},
+		HostConfig: &container.HostConfig{ReadonlyRootfs: true, CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"}}})
+	before, err := r.d.Container(ctx, id)
+	check(t, err)
+	x, err := r.d.Exec(ctx, id, core.ExecSpec{Command: r.Exec("spawn"), TTY: true, Marker: "left-behind"})
+	check(t, err)
+	_, err = io.ReadFull(x, make([]byte, len("spawned")))
+	check(t, err)
+	check(t, x.Close()) // the client dies
+	if n := processes(t, r, name); n < 4 {
+		t.Fatalf("%d processes, want the container's own and three left behind", n)
+	}
+	n, err := r.d.KillExec(ctx, id, "left-behind", 500*time.Millisecond)
+	if n != 3 || err != nil {
+		t.Errorf("%d ended, %v", n, err)
+	}
+	if n := processes(t, r, name); n != 1 {
+		t.Errorf("%d processes, want the container's own", n)
+	}
+	after, err := r.d.Container(ctx, id)
+	check(t, err)
+	if after.Pid != before.Pid || after.Restarts != before.Restarts || after.State != "running" {
+		t.Errorf("the container was touched: %+v", after)
+	}
+	list, err := r.d.Containers(ctx)
+	check(t, err)
+	if i := slices.IndexFunc(list, func(c core.Container) bool { return c.Labels[HelperLabel] != "" && c.ImageID == before.ImageID }); i >= 0 {
+		t.Errorf("a helper is left: %+v", list[i])
+	}
+}
+
+// processes counts what runs in a container.
+func processes(t *testing.T, r *rig, name string) int {
+	t.Helper()
+	top, err := r.api.ContainerTop(t.Context(), name, dockersdk.ContainerTopOptions{})
+	check(t, err)
+	return len(top.Processes)
+}
+
+func TestWithoutAnImageProcessesAreEndedWhereTheyCanBeSeen(t *testing.T) {
+	r := newRig(t, "")
+	ctx := within(t, time.Minute)
+	id, _ := r.Run(t, coretest.Guest{Args: []string{"sleep"}})
+	start := func(marker string) {
+		x, err := r.d.Exec(ctx, id, core.ExecSpec{Command: r.Exec("sleep"), TTY: true, Marker: marker})
+		check(t, err)
+		check(t, x.Close())
+	}
+	open := func(proc string) *Docker {
+		d, err := Open(Config{Host: r.api.DaemonHost()})
+		check(t, err)
+		d.proc = proc
+		t.Cleanup(func() { check(t, d.Close()) })
+		return d
+	}
+	start("seen")
+	if n, err := open("/proc").KillExec(ctx, id, "seen", time.Second); n != 1 || err != nil {
+		t.Errorf("%d ended, %v", n, err)
+	}
+	start("unseen")
+	n, err := open(t.TempDir()).KillExec(ctx, id, "unseen", time.Second)
+	if n != 0 || core.CodeOf(err) != core.CodeUnavailable || !strings.Contains(err.Error(), "knows neither an image") {
+		t.Errorf("%d ended, %v", n, err)
+	}
+}
+
+func TestACommandThatDoesNotExistSaysSo(t *testing.T) {
+	r := newRig(t, "")
+	ctx := within(t, time.Minute)
+	id, _ := r.Run(t, coretest.Guest{Args: []string{"sleep"}})
+	x, err := r.d.Exec(ctx, id, core.ExecSpec{Command: []string{"/no/such"}, TTY: true, Cols: 80, Rows: 24})
+	if err != nil {
+		if !strings.Contains(err.Error(), "/no/such") {
+			t.Errorf("got %v", err)
+		}
+		return
+	}
+	out, err := io.ReadAll(x)
+	check(t, err)
+	code, err := x.ExitCode(ctx)
+	check(t, err)
+	if !strings.Contains(string(out), "/no/such") || code != 126 && code != 127 {
+		t.Errorf("exit code %d, %q", code, out)
+	}
+	check(t, x.Close())
+}
+
+func TestARecreatedContainerKeepsItsPlaceInTheNetworks(t *testing.T) {
+	r := newRig(t, "")
+	ctx := within(t, time.Minute)
+	_, name := r.Run(t, coretest.Guest{Args: []string{"sleep"}})
+	for i, subnet := range []string{"10.217.41.0/24", "10.217.42.0/24"} {
+		net := fmt.Sprintf("%s-net%d", name, i)
+		_, err := r.api.NetworkCreate(ctx, net, dockersdk.NetworkCreateOptions{IPAM: ipam(t, subnet)})
+		check(t, err)
+		t.Cleanup(func() {
+			_, err := r.api.NetworkRemove(context.Background(), net, dockersdk.NetworkRemoveOptions{})
+			check(t, err)
+		})
+	}
+	opts := guest(&container.HostConfig{NetworkMode: container.NetworkMode(name + "-net0")}, "http", "8080")
+	opts.NetworkingConfig = &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{name + "-net0": {Aliases: []string{"web"}}}}
+	id, own := r.start(t, opts)
+	_, err := r.api.NetworkConnect(ctx, name+"-net1", dockersdk.NetworkConnectOptions{Container: id, EndpointConfig: &network.EndpointSettings{
+		Aliases: []string{"db-side"}, IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: address(t, "10.217.42.77")}}})
+	check(t, err)
+	fresh, err := r.d.Recreate(ctx, own, 2*time.Second)
+	check(t, err)
+	c, err := r.d.Container(ctx, fresh)
+	check(t, err)
+	if len(c.Networks) != 2 || !slices.Contains(c.Networks[0].Aliases, "web") || c.Networks[0].Address == "" ||
+		!slices.Contains(c.Networks[1].Aliases, "db-side") || c.Networks[1].Address != "10.217.42.77" {
+		t.Errorf("networks %+v", c.Networks)
+	}
+}
+
+func TestARecreationThatCannotStartPutsTheRunningContainerBack(t *testing.T) {
+	r := newRig(t, "")
+	ctx := within(t, time.Minute)
+	id, name := r.Run(t, coretest.Guest{Args: []string{"sleep"}})
+	res, err := r.d.inspect(ctx, id)
+	check(t, err)
+	spec, err := r.d.specOf(ctx, res)
+	check(t, err)
+	spec.create.Config.Cmd = []string{"exit", "9"}
+	rec := recreation{d: r.d, old: res.Container, name: name, spec: spec, grace: time.Second}
+	fresh, err := rec.forward(ctx)
+	if err == nil {
+		t.Fatal("it stays up")
+	}
+	err = rec.back(ctx, fresh, err)
+	if core.CodeOf(err) != core.CodeConflict || !strings.Contains(err.Error(), "exit code 9") || !strings.Contains(err.Error(), "The old container is back.") {
+		t.Errorf("got %v", err)
+	}
+	c, err := r.d.Container(ctx, name)
+	check(t, err)
+	if c.ID != id || c.State != "running" {
+		t.Errorf("%s is %s, %s", name, c.ID, c.State)
+	}
+	if _, err := r.d.Container(ctx, fresh); core.CodeOf(err) != core.CodeNotFound {
+		t.Errorf("the new one is left: %v", err)
+	}
+}
+
+func TestACrashAtAnyPointOfARecreationIsFinished(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		stop int // after so many steps: rename, create, stop old, start new
+		old  bool
+	}{{"renamed", 1, true}, {"created", 2, true}, {"old stopped", 3, true}, {"new started", 4, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, "")
+			ctx := within(t, time.Minute)
+			id, name := r.Run(t, coretest.Guest{Args: []string{"sleep"}, Volume: "/data"})
+			res, err := r.d.inspect(ctx, id)
+			check(t, err)
+			spec, err := r.d.specOf(ctx, res)
+			check(t, err)
+			fresh := ""
+			for i, step := range []func() error{
+				func() error { return r.d.rename(ctx, id, name+oldMark+core.ShortID(id)) },
+				func() error {
+					made, err := r.api.ContainerCreate(ctx, spec.create)
+					fresh = made.ID
+					return err
+				},
+				func() error { return r.d.Stop(ctx, id, time.Second) },
+				func() error { return r.d.Start(ctx, fresh) },
+			} {
+				if i < c.stop {
+					check(t, step())
+				}
+			}
+			again, err := Open(Config{Host: r.api.DaemonHost(), LockDir: r.d.cfg.LockDir}) // the next process
+			check(t, err)
+			again.ReconcileWhenReady()
+			coretest.Wait(t, 20*time.Second, "the name is whole again", func() bool {
+				list, err := r.d.Containers(ctx)
+				check(t, err)
+				return !slices.ContainsFunc(list, func(c core.Container) bool { return c.Name == name+oldMark+core.ShortID(id) })
+			})
+			check(t, again.Close())
+			check(t, r.d.Reconcile(ctx)) // now there is nothing to do
+			got, err := r.d.Container(ctx, name)
+			check(t, err)
+			want := fresh
+			if c.old {
+				want = id
+			}
+			if got.ID != want || got.State != "running" || len(got.Mounts) != 1 || got.Mounts[0].Name != res.Container.Mounts[0].Name {
+				t.Errorf("%s is %s (%s) with %+v, want %s", name, got.Short(), got.State, got.Mounts, core.ShortID(want))
+			}
+			list, err := r.d.Containers(ctx)
+			check(t, err)
+			for _, other := range list {
+				if strings.HasPrefix(other.Name, name) && other.ID != want {
+					t.Errorf("%s is left", other.Name)
+				}
+			}
+		})
+	}
+}
+
+func TestAnotherPlanesRecreationIsLeftAlone(t *testing.T) {
+	r := newRig(t, "")
+	ctx := within(t, time.Minute)
+	other, err := Open(Config{Host: r.api.DaemonHost(), LockDir: r.d.cfg.LockDir})
+	check(t, err)
+	t.Cleanup(func() { check(t, other.Close()) })
+	id, name := r.Run(t, coretest.Guest{Args: []string{"sleep"}})
+	unlock, err := other.lock(name)
+	check(t, err)
+	if _, err := r.d.Recreate(ctx, id, time.Second); core.CodeOf(err) != core.CodeConflict {
+		t.Errorf("recreate: %v", err)
+	}
+	aside := name + oldMark + core.ShortID(id)
+	check(t, r.d.rename(ctx, id, aside))
+	check(t, r.d.Reconcile(ctx))
+	c, err := r.d.Container(ctx, id)
+	check(t, err)
+	if c.Name != aside {
+		t.Errorf("named %s", c.Name)
+	}
+	unlock()
+	check(t, r.d.Reconcile(ctx))
+	c, err = r.d.Container(ctx, id)
+	check(t, err)
+	if c.Name != name {
+		t.Errorf("afterwards named %s", c.Name)
+	}
+}
+
+func TestAMovedTagDoesNotChangeTheVersionOfARecreatedContainer(t *testing.T) {
+	r := newRig(t, "")
+	ctx := within(t, time.Minute)
+	tag := prefix + "moved:1"
+	_, err := r.api.ImageTag(ctx, dockersdk.ImageTagOptions{Source: imageName(), Target: tag})
+	check(t, err)
+	opts := guest(nil, "sleep")
+	opts.Config.Image = tag
+	id, _ := r.start(t, opts)
+	was, err := r.d.Container(ctx, id)
+	check(t, err)
+	_, err = r.api.ImageRemove(ctx, tag, dockersdk.ImageRemoveOptions{Force: true})
+	check(t, err)
+	fresh, err := r.d.Recreate(ctx, id, time.Second)
+	check(t, err)
+	c, err := r.d.Container(ctx, fresh)
+	check(t, err)
+	if c.ImageID != was.ImageID {
+		t.Errorf("image %s, was %s", c.ImageID, was.ImageID)
+	}
+}
+
+func TestUsageIsReadOnAfterARestartAndGrowsWithWork(t *testing.T) {
+	r := newRig(t, "")
+	ctx := within(t, time.Minute)
+	id, _ := r.Run(t, coretest.Guest{Args: []string{"burn"}})
+	usage, err := cgroup.Open(cgroup.Config{Root: "/sys/fs/cgroup", Proc: "/proc", Engine: r.d, Else: r.d})
+	check(t, err)
+	t.Cleanup(func() { check(t, usage.Close()) })
+	for range 2 {
+		first, err := usage.Stats(ctx, id)
+		check(t, err)
+		coretest.Wait(t, 20*time.Second, "half a second of CPU is used", func() bool {
+			s, err := usage.Stats(ctx, id)
+			check(t, err)
+			return s.CPU-first.CPU > 500*time.Millisecond && s.Memory > 0 && s.Pids > 0
+		})
+		check(t, r.d.Restart(ctx, id, time.Second))
+	}
+}
