@@ -160,7 +160,7 @@ func (h *home) staleLines(w int) []string {
 		if why == "" {
 			why = "The engine does not answer."
 		}
-		return []string{h.st.bad.draw(cut(" ✗ "+safe(why)+" Shown is the state of "+clock(e.Seen)+" UTC, "+core.FormatAge(h.age())+" old.", w))}
+		return []string{h.st.bad.draw(cut(" ✗ Shown is the state of "+clock(e.Seen)+" UTC, "+core.FormatAge(h.age())+" old. "+safe(why), w))}
 	case h.snapErr != nil:
 		return []string{staleLine(h.st, w, h.snapErr)}
 	}
@@ -275,7 +275,7 @@ func (h *home) cells(g grid, s *core.Service, now time.Time) []value {
 	}
 	v := []value{
 		colState: {l.glyph, l.style}, colName: {safe(s.Name), name}, colHealth: {healthWord(s), l.style},
-		colDetail: {safe(s.Health.Detail), st.dim}, colKind: {string(s.Kind), st.dim}, colUp: {uptime(s, now), st.text}, colRestarts: {strconv.Itoa(s.Restarts), restarts},
+		colDetail: {safe(s.Health.Detail), st.dim}, colKind: {safe(string(s.Kind)), st.dim}, colUp: {uptime(s, now), st.text}, colRestarts: {strconv.Itoa(s.Restarts), restarts},
 		colCPU: {"-", st.dim}, colCPULine: {"", st.accent}, colMem: {"-", st.dim}, colMemLine: {"", st.info},
 		colRoute: {safe(strings.TrimPrefix(s.Route, "https://")), st.dim},
 	}

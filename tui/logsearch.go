@@ -194,7 +194,7 @@ func (l *logSearch) status(w int) string {
 		parts = append(parts, st.accent.draw(gauge(p.Bytes, p.TotalBytes, 12)+" "+percent(p.Bytes, p.TotalBytes)),
 			st.dim.draw(fmt.Sprintf("%s of %s", core.FormatBytes(p.Bytes), core.FormatBytes(p.TotalBytes))))
 		if !p.Oldest.IsZero() {
-			parts = append(parts, st.dim.draw("back to "+stamp(p.Oldest)))
+			parts = append(parts, st.dim.draw("back to "+p.Oldest.UTC().Format("01-02 15:04")))
 		}
 	}
 	return cut(" "+strings.Join(parts, st.faint.draw(" · ")), w)

@@ -64,6 +64,8 @@ func (l *logScreen) status(w int) string {
 		parts = append(parts, st.bad.draw("✗ ended"))
 	case l.ended:
 		parts = append(parts, st.dim.draw("■ complete"))
+	case !l.query.Until.IsZero():
+		parts = append(parts, st.accent.draw("◐ reading"))
 	case l.tail:
 		parts = append(parts, st.ok.draw("● following"))
 	case l.held:
@@ -207,11 +209,11 @@ func (l *logScreen) texts(line *core.LogLine, w int) []string {
 		text = text[:limit]
 	}
 	text = safe(text)
-	if line.Cut || short {
+	switch {
+	case line.Cut:
+		text += " … cut at 64 KiB"
+	case short:
 		text += " …"
-	}
-	if line.Cut {
-		text += "cut at 64 KiB"
 	}
 	if l.wrap {
 		rows := strings.Split(ansi.Hardwrap(text, w, true), "\n")

@@ -154,7 +154,7 @@ func (t *terminal) View(w, h int) string {
 
 func (t *terminal) serviceCells(s *core.Service) []value {
 	l := t.st.health(s.Health.State)
-	return []value{{l.glyph, l.style}, {safe(s.Name), t.st.text}, {safe(s.State), t.st.dim}, {string(s.Kind), t.st.dim}, {safe(s.Image), t.st.dim}}
+	return []value{{l.glyph, l.style}, {safe(s.Name), t.st.text}, {safe(s.State), t.st.dim}, {safe(string(s.Kind)), t.st.dim}, {safe(s.Image), t.st.dim}}
 }
 
 func (t *terminal) castCells(r *core.Recording) []value {

@@ -25,6 +25,7 @@ type engine struct {
 type containerLog struct {
 	lines   []core.RawLog
 	stopped bool
+	starts  int   // a stream ends with the run it was opened in
 	fail    error // what the next pull gives
 	failAt  int   // after so many lines were sent by one stream
 }
@@ -60,8 +61,10 @@ func (e *engine) say(id string, from time.Time, lines ...string) {
 	e.write(id, raws...)
 }
 
-func (e *engine) stop(id string)  { e.with(id, func(l *containerLog) { l.stopped = true }) }
-func (e *engine) start(id string) { e.with(id, func(l *containerLog) { l.stopped = false }) }
+func (e *engine) stop(id string) { e.with(id, func(l *containerLog) { l.stopped = true }) }
+func (e *engine) start(id string) {
+	e.with(id, func(l *containerLog) { l.stopped = false; l.starts++ })
+}
 func (e *engine) remove(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -85,6 +88,7 @@ func (e *engine) ContainerLogs(ctx context.Context, id string, since time.Time, 
 			yield(core.RawLog{}, core.Errorf(core.CodeNotFound, "no container %s", id))
 			return
 		}
+		run := e.logs[id].starts
 		e.mu.Unlock()
 		for next, sent := 0, 0; ; {
 			e.mu.Lock()
@@ -112,7 +116,7 @@ func (e *engine) ContainerLogs(ctx context.Context, id string, since time.Time, 
 				}
 				continue
 			}
-			stopped := l.stopped
+			stopped := l.stopped || l.starts != run
 			e.mu.Unlock()
 			if stopped || !follow {
 				return

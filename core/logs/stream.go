@@ -42,10 +42,6 @@ func (s *stream) start() {
 		defer cancel()
 		for s.follow(ctx) {
 		}
-		if s.service != nil {
-			s.service.release()
-			s.service, s.as = nil, nil
-		}
 	})
 }
 
@@ -75,7 +71,11 @@ func (s *stream) follow(ctx context.Context) bool {
 		s.again = false
 		return true
 	}
-	s.running = false
+	if s.service != nil {
+		s.service.release()
+		s.service, s.as = nil, nil
+	}
+	s.running = false // from here on another goroutine may run the stream
 	if s.leave != nil {
 		s.leave.Stop()
 		delete(s.streams, s.container)

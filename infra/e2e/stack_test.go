@@ -1,4 +1,4 @@
-//go:build e2e
+//go:build e2e || bench
 
 package e2e
 
@@ -22,6 +22,7 @@ type stack struct {
 	Domain  string
 	Key     string
 	Root    string
+	Socket  string // of the engine
 	Images  struct{ Base, Sample, Postgres, Traefik string }
 	Ports   struct {
 		ManagerSSH  int `json:"manager_ssh"`
