@@ -39,7 +39,7 @@ type castWriter struct {
 	started time.Time
 	bound   int64 // bytes
 
-	mu   sync.Mutex // guards what is below
+	mu   sync.Mutex     // guards what is below
 	file io.WriteCloser // nil before begin
 	size int64
 	rest []byte // the beginning of a character whose end has not come yet

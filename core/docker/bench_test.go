@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -31,7 +30,7 @@ func TestBenchFollow(t *testing.T) {
 		id, _ = r.Run(t, pour)
 		peer = append(peer, rate(t, func() { cliFollow(t, id) }))
 	}
-	row("logs follow, while it is written", ours, peer)
+	reportRates(t, "engine: read a log while it is written", ours, peer)
 	ours, peer = nil, nil
 	id, _ := r.Run(t, pour)
 	cliFollow(t, id)
@@ -39,7 +38,7 @@ func TestBenchFollow(t *testing.T) {
 		ours = append(ours, rate(t, func() { follow(t, r, id) }))
 		peer = append(peer, rate(t, func() { cliFollow(t, id) }))
 	}
-	row("logs follow, of what is written", ours, peer)
+	reportRates(t, "engine: read a log that is written", ours, peer)
 }
 
 // rate is lines per second.
@@ -74,12 +73,13 @@ func cliFollow(t *testing.T, id string) {
 	check(t, cmd.Run())
 }
 
-// row prints the medians as one line of the table.
-func row(what string, ours, peer []float64) {
-	slices.Sort(ours)
-	slices.Sort(peer)
-	o, p := ours[len(ours)/2], peer[len(peer)/2]
-	fmt.Printf("%s | %.0f lines/s | docker logs -f: %.0f lines/s | %.2f | >= 0.8\n", what, o, p, o/p)
+// reportRates reports the medians.
+func reportRates(t *testing.T, what string, ours, peer []float64) {
+	t.Helper()
+	o, p := coretest.Percentile(ours, 0.5), coretest.Percentile(peer, 0.5)
+	coretest.Figure{
+		What: what, Ours: fmt.Sprintf("%.0f lines/s", o), Peer: fmt.Sprintf("docker logs -f %.0f lines/s", p), Ratio: o / p,
+	}.AtLeast(0.8).Report(t)
 }
 
 // TestBenchStats compares a sample from the kernel's files with one from the engine.
@@ -109,7 +109,10 @@ func TestBenchStats(t *testing.T) {
 		check(t, engineSample(t.Context(), r.d, id))
 	}
 	peer := time.Since(begin) / 10
-	fmt.Printf("stats of %d containers, each | %s | engine, one-shot: %s | %.5f | <= 0.1\n", containers, ours, peer, ours.Seconds()/peer.Seconds())
+	coretest.Figure{
+		What: fmt.Sprintf("engine: measure one of %d containers", containers), Ours: ours.Round(time.Microsecond).String(),
+		Peer: "engine's stats, one-shot, " + peer.Round(time.Microsecond).String(), Ratio: ours.Seconds() / peer.Seconds(),
+	}.AtMost(0.1).Report(t)
 }
 
 // engineSample asks the engine once. What it answers does not matter: some engines give nothing with cgroup version 1.

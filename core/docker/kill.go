@@ -150,13 +150,14 @@ func (d *Docker) helperOutput(ctx context.Context, id string) (string, error) {
 }
 
 // killHere ends the processes directly, when the container's own process is in our process table: then that is the engine's.
+// It looks at our own table only, because a number in another one (the server's, mounted) means another process here.
 func (d *Docker) killHere(ctx context.Context, target container.InspectResponse, marker string, grace time.Duration) (int, error) {
 	name := strings.TrimPrefix(target.Name, "/")
-	groups, err := os.ReadFile(filepath.Join(d.cfg.ProcRoot, strconv.Itoa(target.State.Pid), "cgroup"))
+	groups, err := os.ReadFile(filepath.Join(d.proc, strconv.Itoa(target.State.Pid), "cgroup"))
 	if err != nil || !strings.Contains(string(groups), target.ID) {
 		return 0, core.Errorf(core.CodeUnavailable, "Cannot end the processes in %s: the control plane knows neither an image of its own to do it from, nor sees the server's processes.", name)
 	}
-	n, err := reap.Run(ctx, d.cfg.ProcRoot, marker, grace)
+	n, err := reap.Run(ctx, d.proc, marker, grace)
 	if err != nil {
 		return n, core.Errorf(core.CodeUnavailable, "Cannot end the processes in %s: %w", name, err)
 	}

@@ -1,3 +1,5 @@
+//go:build bench
+
 package journal
 
 import (
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/coretest"
 )
 
 // benchRecord is a record that makes a line of about 480 bytes, as an audit record does.
@@ -56,11 +59,6 @@ func timed(took []time.Duration, n int, do func()) []time.Duration {
 	return took
 }
 
-func percentile(took []time.Duration, p float64) time.Duration {
-	slices.Sort(took)
-	return took[int(p*float64(len(took)-1))]
-}
-
 // lineSize is the length of the line that a record becomes.
 func lineSize(tb testing.TB, j *Journal) int {
 	if _, err := j.Append(tb.Context(), benchRecord()); err != nil {
@@ -69,96 +67,87 @@ func lineSize(tb testing.TB, j *Journal) int {
 	return int(j.Head().Bytes)
 }
 
-// BenchmarkJournalOneWriter compares the time of an append with the peer's. Both take turns in small blocks, so that
-// the rest of the machine disturbs both alike.
-func BenchmarkJournalOneWriter(b *testing.B) {
-	j := mustOpen(b, Config{Dir: b.TempDir(), Writer: "manager", Server: "bench", MinFree: 1 << 20})
-	p, rec := newPeer(b, lineSize(b, j)), benchRecord()
+// TestBenchOneWriter compares the time of an append with the peer's. Both take turns in small blocks, so that the rest of
+// the machine disturbs both alike.
+func TestBenchOneWriter(t *testing.T) {
+	j := mustOpen(t, Config{Dir: t.TempDir(), Writer: "manager", Server: "bench", MinFree: 1 << 20})
+	p, rec := newPeer(t, lineSize(t, j)), benchRecord()
 	var ours, peers []time.Duration
-	for b.Loop() {
+	for range 200 {
 		ours = timed(ours, 20, func() {
-			if _, err := j.Append(b.Context(), rec); err != nil {
-				b.Fatal(err)
+			if _, err := j.Append(t.Context(), rec); err != nil {
+				t.Fatal(err)
 			}
 		})
-		peers = timed(peers, 20, func() { p.write(b) })
-	}
-	if len(ours) < 1000 {
-		return // the first, short run
+		peers = timed(peers, 20, func() { p.write(t) })
 	}
 	for _, q := range []float64{0.5, 0.99} {
-		o, p := percentile(ours, q), percentile(peers, q)
-		fmt.Printf("journal | 1 writer p%.0f | %v | %v write+fdatasync | %.2fx | <= 1.5x at p99\n", q*100, o, p, float64(o)/float64(p))
+		o, p := coretest.Percentile(ours, q), coretest.Percentile(peers, q)
+		f := coretest.Figure{
+			What: fmt.Sprintf("journal: append of 1 writer, p%.0f", q*100), Ours: tidy(o), Peer: "write+fdatasync " + tidy(p),
+			Ratio: float64(o) / float64(p),
+		}
+		if q == 0.99 {
+			f = f.AtMost(1.5)
+		}
+		f.Report(t)
 	}
 }
 
-// BenchmarkJournalSixteenWriters compares how many records 16 writers append with how often the peer syncs.
-func BenchmarkJournalSixteenWriters(b *testing.B) {
-	const writers, each = 16, 50
-	j := mustOpen(b, Config{Dir: b.TempDir(), Writer: "manager", Server: "bench", MinFree: 1 << 20})
-	p, rec := newPeer(b, lineSize(b, j)), benchRecord()
+// tidy writes a time to the microsecond.
+func tidy(d time.Duration) string { return d.Round(time.Microsecond).String() }
+
+// TestBenchSixteenWriters compares how many records 16 writers append with how often the peer syncs, again in turns.
+func TestBenchSixteenWriters(t *testing.T) {
+	const writers, each, rounds = 16, 50, 20
+	j := mustOpen(t, Config{Dir: t.TempDir(), Writer: "manager", Server: "bench", MinFree: 1 << 20})
+	p, rec := newPeer(t, lineSize(t, j)), benchRecord()
 	var ours, peers time.Duration
-	var took []time.Duration
-	rounds := 0
-	for b.Loop() {
+	for range rounds {
 		start := time.Now()
-		perWriter := make([][]time.Duration, writers)
 		var wg sync.WaitGroup
-		for w := range writers {
+		for range writers {
 			wg.Go(func() {
-				perWriter[w] = timed(nil, each, func() {
-					if _, err := j.Append(b.Context(), rec); err != nil {
-						b.Error(err)
+				for range each {
+					if _, err := j.Append(t.Context(), rec); err != nil {
+						t.Error(err)
 					}
-				})
+				}
 			})
 		}
 		wg.Wait()
 		ours += time.Since(start)
-		took = append(took, slices.Concat(perWriter...)...)
 		start = time.Now()
 		for range each {
-			p.write(b)
+			p.write(t)
 		}
 		peers += time.Since(start)
-		rounds++
-	}
-	if rounds < 10 {
-		return // the first, short run
 	}
 	rate, syncs := float64(rounds*writers*each)/ours.Seconds(), float64(rounds*each)/peers.Seconds()
-	fmt.Printf("journal | 16 writers rate | %.0f/s | %.0f/s write+fdatasync | %.2fx | >= 2x\n", rate, syncs, rate/syncs)
-	fmt.Printf("journal | 16 writers p99 | %v | - | - | -\n", percentile(took, 0.99))
+	coretest.Figure{
+		What: "journal: rate of 16 writers", Ours: fmt.Sprintf("%.0f/s", rate), Peer: fmt.Sprintf("write+fdatasync %.0f/s", syncs), Ratio: rate / syncs,
+	}.AtLeast(2).Report(t)
 }
 
-// BenchmarkJournalOpen measures the start with 50,000 records, and reading them.
-func BenchmarkJournalOpen(b *testing.B) {
+// TestBenchOpen measures the start with 50,000 records, and reading them.
+func TestBenchOpen(t *testing.T) {
 	const records = 50_000
-	cfg := config(b.TempDir())
-	fill(b, cfg, records)
-	var open, replay time.Duration
-	for b.Loop() {
-		start := time.Now()
-		j, err := Open(b.Context(), cfg)
+	cfg := config(t.TempDir())
+	fill(t, cfg, records)
+	start := time.Now()
+	j := mustOpen(t, cfg)
+	n := 0
+	for _, err := range j.Replay(t.Context(), 1) {
 		if err != nil {
-			b.Fatal(err)
+			t.Fatal(err)
 		}
-		open += time.Since(start)
-		start = time.Now()
-		n := 0
-		for _, err := range j.Replay(b.Context(), 1) {
-			if err != nil {
-				b.Fatal(err)
-			}
-			n++
-		}
-		replay += time.Since(start)
-		if err := j.Close(); err != nil || n != records {
-			b.Fatal(n, err)
-		}
+		n++
 	}
-	open, replay = open/time.Duration(b.N), replay/time.Duration(b.N)
-	fmt.Printf("journal | start with 50,000 records | %v open + %v replay | - | - | <= 1s together\n", open, replay)
+	if n != records {
+		t.Fatalf("%d records, want %d", n, records)
+	}
+	took := time.Since(start)
+	coretest.Figure{What: "journal: open and replay 50,000 records", Ours: tidy(took), Limit: "<= 1 s", Miss: took > time.Second}.Report(t)
 }
 
 // fill appends n records in large appends.

@@ -14,20 +14,16 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/coretest"
 )
-
-// The benchmarks print one line each: logs | what | ours | peer | ratio | goal. MATRX_BENCH_MIB sets how much text is
-// searched (1024 by default).
-
-func row(what string, ours, peer time.Duration, goal string) {
-	fmt.Printf("logs | %s | %.2f s | %.2f s | %.2fx | %s\n", what, ours.Seconds(), peer.Seconds(), ours.Seconds()/peer.Seconds(), goal)
-}
 
 // realistic makes lines as a web service, its database and an agent write them.
 func realistic(r *rand.Rand, n int) []byte {
@@ -57,6 +53,7 @@ func realistic(r *rand.Rand, n int) []byte {
 	}
 }
 
+// mib is how much text is searched; MATRX_BENCH_MIB sets another size.
 func mib() int {
 	if n, err := strconv.Atoi(os.Getenv("MATRX_BENCH_MIB")); err == nil && n > 0 {
 		return n
@@ -65,14 +62,14 @@ func mib() int {
 }
 
 // corpus fills a store with realistic text and closes it, so that everything is in segments.
-func corpus(b *testing.B, dir string) (text int64) {
-	st := openStore(b, Config{Dir: dir, Bounds: core.LogBounds{MaxBytes: -1, MaxBytesPerService: -1}})
+func corpus(t *testing.T, dir string) (text int64) {
+	st := openStore(t, Config{Dir: dir, Bounds: core.LogBounds{MaxBytes: -1, MaxBytesPerService: -1}})
 	r := rand.New(rand.NewPCG(1, 1))
 	services := []*service{}
 	for _, name := range []string{"ship-a", "ship-b", "ship-a-db", "traefik"} {
 		s, err := st.acquire(name)
 		if err != nil {
-			b.Fatal(err)
+			t.Fatal(err)
 		}
 		services = append(services, s)
 	}
@@ -80,7 +77,7 @@ func corpus(b *testing.B, dir string) (text int64) {
 		line := realistic(r, n)
 		e := entry{at: t0.UnixNano() + int64(n)*1e6, stream: streamOut, container: "0123456789ab", text: line}
 		if err := services[n%len(services)].append(context.Background(), e); err != nil {
-			b.Fatal(err)
+			t.Fatal(err)
 		}
 		text += int64(len(line)) + 51 // time, stream, container, line end
 	}
@@ -94,122 +91,147 @@ func corpus(b *testing.B, dir string) (text int64) {
 		s.release()
 	}
 	if err := st.Close(); err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	return text
 }
 
-func BenchmarkSearch(b *testing.B) {
-	dir := b.TempDir()
-	text := corpus(b, dir)
-	st := openStore(b, Config{Dir: dir, Bounds: core.LogBounds{MaxBytes: -1, MaxBytesPerService: -1}})
-	fmt.Printf("logs | corpus | %d MiB of text in %d MiB of segments | | |\n", text>>20, st.Stats().OnDisk>>20)
+func TestBenchSearch(t *testing.T) {
+	dir := t.TempDir()
+	text := corpus(t, dir)
+	st := openStore(t, Config{Dir: dir, Bounds: core.LogBounds{MaxBytes: -1, MaxBytesPerService: -1}})
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*.zst"))
 	if err != nil || len(files) == 0 {
-		b.Fatalf("segments: %v, %v", files, err)
+		t.Fatalf("segments: %v, %v", files, err)
+	}
+	t.Logf("%d MiB of text in %d segments of %d MiB", text>>20, len(files), st.Stats().OnDisk>>20)
+	for _, c := range []struct{ what, match, grep string }{
+		{"with a literal", `deadlock detected .* process [0-9]+`, "-Eic"},
+		{"with a literal, case matters", `ERROR: dead(lock|beat) detected`, "-Ec"},
+		{"without a literal", `[a-f][0-9]{7}[a-f]{9}`, "-Eic"},
+		{"with alternatives", `(deadlock|livelock|starvation) detected`, "-Eic"},
+		{"that matches nothing", `this (never|nowhere) occurs`, "-Eic"},
+	} {
+		ours, peer := alternately(t,
+			func() (time.Duration, int) { return timeSearch(t, st, c.match) },
+			func() (time.Duration, int) { return timeGrep(t, files, c.grep, c.match) })
+		reportSearch(t, "expression "+c.what, ours, peer, "zstd -dc | grep "+c.grep).AtMost(2).Report(t)
+	}
+	if _, hits := timeSearch(t, st, "Deadlock Detected"); hits != 0 {
+		t.Errorf("smart case: %d hits", hits)
 	}
 	plain := filepath.Join(dir, "plain.txt")
-	for _, c := range []struct {
-		what, match string
-		grep        []string
-		goal        string
-	}{
-		{"search, expression with a literal", `deadlock detected .* process [0-9]+`, []string{"-E", "-i"}, "<= 2x zstd -dc | grep -Ei"},
-		{"search, expression with a literal, case matters", `ERROR: dead(lock|beat) detected`, []string{"-E"}, "<= 2x zstd -dc | grep -E"},
-		{"search, expression without a literal", `[a-f][0-9]{7}[a-f]{9}`, []string{"-E", "-i"}, "<= 2x zstd -dc | grep -Ei"},
-		{"search, alternatives", `(deadlock|livelock|starvation) detected`, []string{"-E", "-i"}, "<= 2x zstd -dc | grep -Ei"},
-		{"search, nothing found", `this (never|nowhere) occurs`, []string{"-E", "-i"}, "<= 2x zstd -dc | grep -Ei"},
-	} {
-		ours, peer, hits, found := alternately(b, st, c.match, files, append(c.grep, "-c", "--", c.match))
-		if hits != found {
-			b.Errorf("%s: %d hits, grep has %d", c.what, hits, found)
-		}
-		row(fmt.Sprintf("%s (%d hits)", c.what, hits), ours, peer, c.goal)
+	makePlain(t, files, plain)
+	rg := []string{"-c", "-S", "-F", "deadlock detected", plain}
+	ours, peer := alternately(t,
+		func() (time.Duration, int) { return timeSearch(t, st, "deadlock detected") },
+		func() (time.Duration, int) { return timeCommand(t, exec.Command("rg", rg...)) })
+	reportSearch(t, "literal", ours, peer, "rg on plain text").Report(t)
+}
+
+// reportSearch is the figure of a search over the whole corpus.
+func reportSearch(t *testing.T, what string, ours, peer time.Duration, name string) coretest.Figure {
+	t.Helper()
+	return coretest.Figure{
+		What: fmt.Sprintf("logs: search of %d MiB, %s", mib(), what), Ours: fmt.Sprintf("%.2f s", ours.Seconds()),
+		Peer: fmt.Sprintf("%s %.2f s", name, peer.Seconds()), Ratio: ours.Seconds() / peer.Seconds(),
 	}
-	makePlain(b, files, plain)
-	ours, hits := timeSearch(b, st, "Deadlock Detected")
-	if hits != 0 {
-		b.Errorf("smart case: %d hits", hits)
-	}
-	ours, hits = timeSearch(b, st, "deadlock detected")
-	peer, found := timeCommand(b, exec.Command("rg", "-c", "-S", "-F", "--no-mmap", "deadlock detected", plain))
-	if hits != found {
-		b.Errorf("literal: %d hits, rg has %d", hits, found)
-	}
-	row(fmt.Sprintf("search, literal, beside rg on plain text (%d hits)", hits), ours, peer, "shown")
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	fmt.Printf("logs | memory of searching %d MiB | %d MiB from the system | | |\n", text>>20, m.Sys>>20)
 }
 
 // alternately times our search and the peer's in turns, and gives the best of three of each: what else the machine does
-// then hits both alike.
-func alternately(b *testing.B, st *Store, match string, files, grep []string) (ours, peer time.Duration, hits, found int) {
+// then hits both alike. Both must find the same number of lines.
+func alternately(t *testing.T, search, grep func() (time.Duration, int)) (ours, peer time.Duration) {
+	t.Helper()
+	ours, peer = time.Hour, time.Hour
 	for range 3 {
-		took, n := timeSearch(b, st, match)
-		if hits = n; ours == 0 || took < ours {
-			ours = took
-		}
-		took, n = timePeer(b, files, grep)
-		if found = n; peer == 0 || took < peer {
-			peer = took
+		took, hits := search()
+		ours = min(ours, took)
+		took, found := grep()
+		peer = min(peer, took)
+		if hits != found {
+			t.Fatalf("%d hits, the peer has %d", hits, found)
 		}
 	}
-	return ours, peer, hits, found
+	return ours, peer
 }
 
-func timeSearch(b *testing.B, st *Store, match string) (time.Duration, int) {
+func timeSearch(t *testing.T, st *Store, match string) (time.Duration, int) {
+	t.Helper()
 	start := time.Now()
-	found, _ := searchAll(b, st, core.LogQuery{Match: match})
+	found, _ := searchAll(t, st, core.LogQuery{Match: match})
 	return time.Since(start), len(found)
 }
 
-func timePeer(b *testing.B, files, grep []string) (time.Duration, int) {
-	zstd := exec.Command("zstd", append([]string{"-dcq"}, files...)...)
-	cmd := exec.Command("grep", grep...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	pipe, err := zstd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
+// timeGrep is the peer: zstd -dc SEGMENT | grep for each segment, as many at once as there are cores.
+func timeGrep(t *testing.T, files []string, flags, match string) (time.Duration, int) {
+	t.Helper()
+	todo := make(chan string, len(files))
+	for _, file := range files {
+		todo <- file
 	}
-	cmd.Stdin = pipe
-	if err := zstd.Start(); err != nil {
-		b.Fatal(err)
+	close(todo)
+	var found atomic.Int64
+	var wg sync.WaitGroup
+	start := time.Now()
+	for range runtime.NumCPU() {
+		wg.Go(func() {
+			for file := range todo {
+				found.Add(int64(grepSegment(t, file, flags, match)))
+			}
+		})
 	}
-	took, n := timeCommand(b, cmd)
-	if err := zstd.Wait(); err != nil {
-		b.Fatal(err)
-	}
-	return took, n
+	wg.Wait()
+	return time.Since(start), int(found.Load())
 }
 
-// timeCommand runs a command that prints a count.
-func timeCommand(b *testing.B, cmd *exec.Cmd) (time.Duration, int) {
+// grepSegment counts the lines of a segment that match.
+func grepSegment(t *testing.T, file, flags, match string) int {
+	zstd, grep := exec.Command("zstd", "-dcq", file), exec.Command("grep", flags, "--", match)
+	grep.Env = append(os.Environ(), "LC_ALL=C")
+	pipe, err := zstd.StdoutPipe()
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	grep.Stdin = pipe
+	if err := zstd.Start(); err != nil {
+		t.Error(err)
+		return 0
+	}
+	_, n := timeCommand(t, grep)
+	if err := zstd.Wait(); err != nil {
+		t.Error(err)
+	}
+	return n
+}
+
+// timeCommand runs a command that prints a count. Its exit code is 1 when nothing is found.
+func timeCommand(t *testing.T, cmd *exec.Cmd) (time.Duration, int) {
 	start := time.Now()
 	out, err := cmd.Output()
 	took := time.Since(start)
-	if len(bytes.TrimSpace(out)) == 0 { // nothing found is no error
+	if out = bytes.TrimSpace(out); len(out) == 0 && cmd.ProcessState.ExitCode() == 1 {
 		return took, 0
 	}
-	n, errCount := strconv.Atoi(string(bytes.TrimSpace(out)))
+	n, errCount := strconv.Atoi(string(out))
 	if errCount != nil {
-		b.Fatalf("%v: %q, %v", cmd.Args, out, err)
+		t.Errorf("%v: %q, %v", cmd.Args, out, err)
 	}
 	return took, n
 }
 
-func makePlain(b *testing.B, files []string, name string) {
+func makePlain(t *testing.T, files []string, name string) {
 	f, err := os.Create(name)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	cmd := exec.Command("zstd", append([]string{"-dcq"}, files...)...)
 	cmd.Stdout = f
 	if err := cmd.Run(); err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 }
 
@@ -232,53 +254,60 @@ func (f *firehose) ContainerLogs(ctx context.Context, _ string, _ time.Time, _ b
 	}
 }
 
-func BenchmarkCollect(b *testing.B) {
+// TestBenchCollect measures how much the collector takes from a source without end, and what it costs.
+func TestBenchCollect(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	hose := &firehose{total: int64(mib()) << 19}
+	hose := &firehose{total: int64(mib()) << 18}
 	for n := range 50_000 {
 		hose.lines = append(hose.lines, realistic(r, n))
 	}
-	for _, viewers := range []int{0, 1, 20} {
-		st := openStore(b, Config{Bounds: core.LogBounds{MaxBytes: 256 << 20, MaxBytesPerService: -1}})
-		var following []*following
-		for range viewers {
-			following = append(following, slowly(b, st))
-		}
-		if viewers > 0 {
-			joined(b, st, viewers)
-		}
-		c := NewCollector(st, hose, CollectorConfig{})
-		start, cpu := time.Now(), cpuTime(b)
-		c.Track("app", "0123456789ab")
-		eventuallyLong(b, func() bool {
-			return st.Stats().Bytes >= hose.total-int64(len(hose.lines[0]))*100-st.Stats().Lines && done(c)
-		})
-		took, used := time.Since(start), cpuTime(b)-cpu
+	for _, viewers := range []int{0, 20} {
+		took, used := collectAll(t, hose, viewers)
 		mb := float64(hose.total) / 1e6
-		fmt.Printf("logs | collect with %d viewers, from a source without end | %.0f MB/s, %.0f MB per CPU second | | | far above docker logs -f\n",
-			viewers, mb/took.Seconds(), mb/used.Seconds())
-		c.Close()
-		for _, f := range following {
-			f.stop()
-			<-f.done
-		}
-		if err := st.Close(); err != nil {
-			b.Fatal(err)
-		}
+		coretest.Figure{
+			What: fmt.Sprintf("logs: collect from a source without end, %d viewers", viewers),
+			Ours: fmt.Sprintf("%.0f MB/s, %.0f MB per CPU second", mb/took.Seconds(), mb/used.Seconds()),
+		}.Report(t)
 	}
 }
 
+// collectAll takes in everything the source has, and gives the time that took and the processor's.
+func collectAll(t *testing.T, hose *firehose, viewers int) (took, used time.Duration) {
+	t.Helper()
+	st := openStore(t, Config{Bounds: core.LogBounds{MaxBytes: 256 << 20, MaxBytesPerService: -1}})
+	var following []*following
+	for range viewers {
+		following = append(following, slowly(t, st))
+	}
+	if viewers > 0 {
+		joined(t, st, viewers)
+	}
+	c := NewCollector(st, hose, CollectorConfig{})
+	start, cpu := time.Now(), cpuTime(t)
+	c.Track("app", "0123456789ab")
+	coretest.Wait(t, time.Minute, "everything collected", func() bool {
+		return st.Stats().Bytes >= hose.total-int64(len(hose.lines[0]))*100-st.Stats().Lines && done(c)
+	})
+	took, used = time.Since(start), cpuTime(t)-cpu
+	c.Close()
+	for _, f := range following {
+		f.stop()
+		<-f.done
+	}
+	return took, used
+}
+
 // cpuTime is what this process has used of all cores.
-func cpuTime(b *testing.B) time.Duration {
+func cpuTime(t *testing.T) time.Duration {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // slowly follows without keeping what it sees.
-func slowly(b *testing.B, st *Store) *following {
+func slowly(t *testing.T, st *Store) *following {
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &following{done: make(chan struct{}), stop: cancel}
 	go func() {
@@ -287,7 +316,7 @@ func slowly(b *testing.B, st *Store) *following {
 			_, _ = io.WriteString(io.Discard, l.Text)
 		}
 	}()
-	b.Cleanup(cancel)
+	t.Cleanup(cancel)
 	return f
 }
 
@@ -301,16 +330,4 @@ func done(c *Collector) bool {
 		}
 	}
 	return true
-}
-
-func eventuallyLong(b *testing.B, cond func() bool) {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-b.Context().Done():
-			b.Fatal("not done in time")
-		case <-tick.C:
-		}
-	}
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"time"
 
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/cgroup"
@@ -21,9 +20,6 @@ import (
 	"github.com/codematrx/matrx-ship/docs"
 	"github.com/codematrx/matrx-ship/sshd"
 )
-
-// reconcileLimit bounds the reconciliation at start.
-const reconcileLimit = 2 * time.Minute
 
 // built is a core and what has to be closed after it.
 type built struct {
@@ -86,12 +82,12 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 		return p, err
 	}
 	p.Journal, b.closes = j, append(b.closes, j.Close)
-	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, ProcRoot: cfg.ProcRoot, LockDir: locks(cfg), Log: log})
+	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, LockDir: locks(cfg), Log: log})
 	if err != nil {
 		return p, err
 	}
 	p.Docker, b.closes = engine, append(b.closes, engine.Close)
-	b.reconcile(ctx, engine, log)
+	engine.ReconcileWhenReady()
 	if p.Usage, err = b.usage(cfg, engine); err != nil {
 		return p, err
 	}
@@ -101,24 +97,6 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 	}
 	p.Proxy, b.closes = proxy, append(b.closes, func() error { proxy.Close(); return nil })
 	return p, b.openLogs(&p, engine, data, log)
-}
-
-// reconcile finishes what a crash left in the middle on the engine, beside the start: an engine that does not answer
-// must not keep the doors closed.
-func (b *built) reconcile(ctx context.Context, engine *docker.Docker, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reconcileLimit)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := engine.Reconcile(ctx); err != nil {
-			log.Warn("what a crash may have left on the engine is not reconciled", "err", err)
-		}
-	}()
-	b.closes = append(b.closes, func() error {
-		cancel()
-		<-done
-		return nil
-	})
 }
 
 // usage measures containers from the kernel's files where they are mounted, else by the engine.

@@ -1,4 +1,5 @@
-package coretest
+// Package planetest opens a whole control plane over the fakes of coretest, for the tests of the doors.
+package planetest
 
 import (
 	"context"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/coretest"
 	"github.com/codematrx/matrx-ship/core/logs"
 )
 
@@ -16,15 +18,19 @@ import (
 // tests stand on. Probes pass, the proxy has no routes, and the server is idle.
 type Plane struct {
 	Core    *core.Core
-	Engine  *Docker
-	Journal *Journal
+	Engine  *coretest.Docker
+	Journal *coretest.Journal
 	Root    string // MATRX_ROOT
+
+	// Between, when prepare sets it, stands between the control plane and its engine: a test of what the engine itself
+	// cannot be told to do.
+	Between func(core.Docker) core.Docker
 }
 
-// NewPlane opens a control plane. prepare, when it is not nil, fills the engine and may change the environment before.
-func NewPlane(t testing.TB, charter core.Charter, prepare func(p *Plane, env map[string]string)) *Plane {
+// New opens a control plane. prepare, when it is not nil, fills the engine and may change the environment before.
+func New(t testing.TB, charter core.Charter, prepare func(p *Plane, env map[string]string)) *Plane {
 	t.Helper()
-	p := &Plane{Engine: NewDocker(), Journal: NewJournal(), Root: t.TempDir()}
+	p := &Plane{Engine: coretest.NewDocker(), Journal: coretest.NewJournal(), Root: t.TempDir()}
 	env := map[string]string{"MATRX_ROOT": p.Root, "MATRX_SERVER_NAME": "srv-1"}
 	if prepare != nil {
 		prepare(p, env)
@@ -37,9 +43,13 @@ func NewPlane(t testing.TB, charter core.Charter, prepare func(p *Plane, env map
 	if err != nil {
 		t.Fatal(err)
 	}
+	var engine core.Docker = p.Engine
+	if p.Between != nil {
+		engine = p.Between(engine)
+	}
 	collector := logs.NewCollector(store, p.Engine, logs.CollectorConfig{})
 	p.Core, err = core.Open(t.Context(), core.Parts{
-		Config: cfg, Charter: charter, Version: "test", Journal: p.Journal, Docker: p.Engine, Usage: p.Engine,
+		Config: cfg, Charter: charter, Version: "test", Journal: p.Journal, Docker: engine, Usage: engine,
 		Logs: store, Collect: collector, Prober: passing{}, Proxy: noRoutes{}, Host: idle{},
 		Docs: fstest.MapFS{"010-start.md": {Data: []byte("# Start here\n\nWoken at night.\n")}}, Log: slog.New(slog.DiscardHandler),
 	})
