@@ -8,6 +8,7 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 	"golang.org/x/time/rate"
 
 	"github.com/codematrx/matrx-ship/core"
@@ -166,6 +167,8 @@ func (a *App) frameMsg(msg tea.Msg) tea.Cmd {
 		a.dark = msg.IsDark()
 		a.setTheme(a.wanted)
 		return a.all(themeMsg{})
+	case tea.ColorProfileMsg:
+		return upgrade(msg.Profile)
 	case clockMsg:
 		return tick()
 	case resumeMsg:
@@ -180,6 +183,15 @@ func (a *App) frameMsg(msg tea.Msg) tea.Cmd {
 		return a.finish(msg)
 	case ShellEnded:
 		return a.shellEnded(msg)
+	}
+	return nil
+}
+
+// upgrade asks a terminal whose TERM promises few colours whether it has all of them: over SSH nothing else says so. Who
+// wants no colours is not asked.
+func upgrade(p colorprofile.Profile) tea.Cmd {
+	if p == colorprofile.ANSI || p == colorprofile.ANSI256 {
+		return tea.RequestCapability("RGB")
 	}
 	return nil
 }

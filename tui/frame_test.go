@@ -8,6 +8,7 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/codematrx/matrx-ship/core"
 )
@@ -276,6 +277,16 @@ func TestThemesChangeTheLookAndKeepTheText(t *testing.T) {
 		c.shows("There is no theme nothing")
 		_ = before
 	})
+}
+
+func TestOnlyATerminalWithColoursIsAskedForMore(t *testing.T) {
+	for profile, asked := range map[colorprofile.Profile]bool{
+		colorprofile.ANSI: true, colorprofile.ANSI256: true, colorprofile.TrueColor: false, colorprofile.ASCII: false, colorprofile.NoTTY: false,
+	} {
+		if got := upgrade(profile) != nil; got != asked {
+			t.Errorf("%s: asked %t, want %t", profile, got, asked)
+		}
+	}
 }
 
 func TestTheThemeFollowsTheTerminalsBackground(t *testing.T) {
