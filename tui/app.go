@@ -37,7 +37,6 @@ type App struct {
 	cancel context.CancelFunc
 	wanted string // theme as chosen
 	dark   bool   // what the terminal said
-	last   time.Time
 }
 
 var _ tea.Model = (*App)(nil)
@@ -63,7 +62,7 @@ func newApp(o Options, src source, charter core.Charter, server, version string)
 			src: src, charter: charter, server: safe(server), version: version, actor: o.Actor, shell: o.Shell, now: now,
 			ctx: ctx, wg: &sync.WaitGroup{}, width: 80, height: 24, running: map[string]bool{}, selected: charter.Opens,
 		},
-		cancel: cancel, wanted: ThemeAuto, dark: true, last: now(),
+		cancel: cancel, wanted: ThemeAuto, dark: true,
 	}
 	a.setTheme(o.Theme)
 	return a
@@ -73,17 +72,6 @@ func newApp(o Options, src source, charter core.Charter, server, version string)
 func (a *App) Close() {
 	a.cancel()
 	a.wg.Wait()
-}
-
-// LastKey is when the operator last pressed a key: the session's idle time counts from there.
-func (a *App) LastKey() time.Time { return a.last }
-
-// Title names the screen on top, for the list of live sessions.
-func (a *App) Title() string {
-	if len(a.stack) == 0 {
-		return "console"
-	}
-	return a.screen().Title()
 }
 
 // setTheme applies a theme by name; an empty or unknown one is auto.
@@ -142,13 +130,10 @@ func (a *App) route(msg tea.Msg) tea.Cmd {
 	}
 	switch msg := msg.(type) {
 	case tea.KeyPressMsg:
-		a.last = a.now()
 		return a.press(msg)
 	case tea.PasteMsg:
-		a.last = a.now()
 		return a.paste(msg)
 	case tea.MouseWheelMsg:
-		a.last = a.now()
 		return a.wheel(msg)
 	case addressed:
 		return a.deliver(msg)
