@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -347,4 +348,26 @@ func TestSearchScreen(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestAJSONLineIsScannedByItsMessage(t *testing.T) {
+	l := &logScreen{}
+	cases := []struct{ name, pattern, text, want string }{
+		{"message first, time and level left out", "", `{"time":"x","level":"INFO","msg":"request","path":"/healthz","status":200}`, "request  path=/healthz status=200"},
+		{"no message", "", `{"ts":1,"n":2}`, "n=2"},
+		{"nothing but time and level", "", `{"ts":1,"level":"info"}`, `{"ts":1,"level":"info"}`},
+		{"plain text", "", "GET / 200", "GET / 200"},
+		{"half a JSON line", "", `{"msg":"x`, `{"msg":"x`},
+		{"a match that would be hidden", `"msg"`, `{"msg":"x","n":1}`, `{"msg":"x","n":1}`},
+		{"a match that stays", "x", `{"msg":"x","n":1}`, "x  n=1"},
+	}
+	for _, c := range cases {
+		l.re = nil
+		if c.pattern != "" {
+			l.re = regexp.MustCompile(c.pattern)
+		}
+		if got := l.brief(c.text); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
 }

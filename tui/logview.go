@@ -214,6 +214,9 @@ func (l *logScreen) texts(line *core.LogLine, w int) []string {
 	if l.wrap {
 		limit = 8 * w * maxWrapped
 	}
+	if !l.wrap {
+		text = l.brief(text)
+	}
 	short := len(text) > limit
 	if short {
 		text = text[:limit]
@@ -236,6 +239,37 @@ func (l *logScreen) texts(line *core.LogLine, w int) []string {
 		text = ansi.TruncateLeft(text, l.shift, "")
 	}
 	return []string{cut(text, w)}
+}
+
+// maxBrief bounds the JSON lines that are shown by their message, in bytes.
+const maxBrief = 8 << 10
+
+// brief is a JSON line as it is scanned: its message first, then the other fields, without the time and the level, which
+// stand before it already. What a filter matched stays visible: a match that this would hide keeps the line as it is.
+func (l *logScreen) brief(text string) string {
+	if len(text) > maxBrief || !strings.HasPrefix(strings.TrimSpace(text), "{") {
+		return text
+	}
+	fields := fieldsOf(text)
+	if len(fields) == 1 && fields[0].Key == "text" {
+		return text
+	}
+	var message string
+	var rest []string
+	for _, f := range fields {
+		switch strings.ToLower(f.Key) {
+		case "msg", "message":
+			message = f.Value
+		case "time", "ts", "timestamp", "@timestamp", "level", "lvl", "severity":
+		default:
+			rest = append(rest, f.Key+"="+f.Value)
+		}
+	}
+	short := strings.TrimSpace(message + "  " + strings.Join(rest, " "))
+	if short == "" || l.re != nil && !l.re.MatchString(short) {
+		return text
+	}
+	return short
 }
 
 // highlight draws text with its matches marked.
