@@ -65,37 +65,3 @@ func (d *Docker) repeatsLogs() bool {
 	api := d.current()
 	return api != nil && versions.LessThan(api.ClientVersion(), "1.42")
 }
-
-// repeats leaves out what an engine gives twice: an entry older than one before it in the same stream. After a server's clock
-// was set back the same is seen, but then the last entry lies in the future.
-type repeats struct {
-	follow  bool
-	streams map[string]*repeated
-}
-
-// repeated is one stream's part of it.
-type repeated struct {
-	last   time.Time // the newest entry handed on
-	within bool      // in the middle of a repetition
-}
-
-// skip says whether the entry, read now, is a repetition.
-func (r *repeats) skip(l core.RawLog, now time.Time) bool {
-	if !r.follow {
-		return false
-	}
-	s := r.streams[l.Stream]
-	if s == nil {
-		if r.streams == nil {
-			r.streams = map[string]*repeated{}
-		}
-		s = &repeated{}
-		r.streams[l.Stream] = s
-	}
-	older := l.At.Before(s.last) || s.within && l.At.Equal(s.last)
-	if s.within = older && !s.last.After(now); s.within {
-		return true
-	}
-	s.last = l.At
-	return false
-}

@@ -12,6 +12,9 @@ func TestWhatTheEngineRepeatsIsLeftOutAndAClockSetBackIsNot(t *testing.T) {
 	entry := func(second int, stream string) core.RawLog {
 		return core.RawLog{At: base.Add(time.Duration(second) * time.Second), Stream: stream}
 	}
+	late := func(second int) core.RawLog { // never quite the same time as before
+		return core.RawLog{At: base.Add(time.Duration(second)*time.Second + 1), Stream: "stdout"}
+	}
 	now := base.Add(time.Hour)
 	again := repeats{follow: true}
 	for i, c := range []struct {
@@ -31,8 +34,11 @@ func TestWhatTheEngineRepeatsIsLeftOutAndAClockSetBackIsNot(t *testing.T) {
 		{entry(3, "stdout"), now, true},
 		{entry(4, "stdout"), now, true}, // the last of the repetition
 		{entry(5, "stdout"), now, false},
-		{entry(2, "stdout"), base.Add(2 * time.Second), false}, // the clock was set back by three seconds
-		{entry(3, "stdout"), base.Add(3 * time.Second), false},
+		{late(2), base.Add(2 * time.Second), false}, // the clock was set back by three seconds
+		{late(3), base.Add(3 * time.Second), false},
+		{late(3), base.Add(3 * time.Second), false}, // the next fragment
+		{late(1), now, false},                       // it was set back, and is read later
+		{late(2), now, true},
 	} {
 		if got := again.skip(c.l, c.now); got != c.skip {
 			t.Errorf("entry %d (%s %s): skipped %v", i, c.l.At.Format(time.TimeOnly), c.l.Stream, got)
@@ -43,5 +49,26 @@ func TestWhatTheEngineRepeatsIsLeftOutAndAClockSetBackIsNot(t *testing.T) {
 		if whole.skip(entry(second, "stdout"), now) {
 			t.Error("a log that is not followed lost an entry")
 		}
+	}
+}
+
+func TestTheSieveForgetsNothingRecentAndSeldomErrs(t *testing.T) {
+	var s sieve
+	const n = 500_000
+	at := uint64(1_795_304_205_000_000_000)
+	for i := range uint64(n) {
+		s.add(at + i*1000)
+	}
+	wrong := 0
+	for i := range uint64(sieveHolds) {
+		if !s.has(at + (n-1-i)*1000) {
+			t.Fatalf("the number %d before the last is forgotten", i)
+		}
+		if s.has(at + i*1000 + 500) {
+			wrong++
+		}
+	}
+	if wrong > sieveHolds/20 {
+		t.Errorf("%d of %d taken for others", wrong, sieveHolds)
 	}
 }
