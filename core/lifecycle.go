@@ -171,21 +171,31 @@ func recreateService(ctx context.Context, c *Core, in StopServiceIn) (Job, error
 		return Job{}, err
 	}
 	return c.jobs.start(ctx, recreateKind, svc.Name, func(ctx context.Context, j *jobRun) error {
-		j.step("Replace the container")
-		id, err := c.docker.Recreate(ctx, svc.ID, graceOf(in.Grace, detail))
-		if err != nil {
-			return c.engineAnswer(err, svc)
-		}
+		return c.recreate(ctx, j, svc, graceOf(in.Grace, detail))
+	})
+}
+
+// recreate replaces a service's container. The old one is put back unless the new one serves.
+func (c *Core) recreate(ctx context.Context, j *jobRun, svc Service, grace time.Duration) error {
+	j.step("Replace the container")
+	var serving Service
+	var judged bool
+	id, err := c.docker.Recreate(ctx, svc.ID, grace, func(ctx context.Context, id string) (err error) {
 		j.print("new container " + ShortID(id) + ", was " + ShortID(svc.ID))
 		j.step("Wait until it serves")
 		j.progress(0.5)
-		now, err := c.services.awaitServing(ctx, svc.Name, id, serveWait)
-		if err != nil {
-			return err
-		}
-		j.result(fmt.Sprintf("%s runs in the new container %s: %s.", now.Name, ShortID(id), servingWords(now)))
-		return nil
+		judged = true
+		serving, err = c.services.awaitServing(ctx, svc.Name, id, serveWait)
+		return err
 	})
+	switch {
+	case err != nil && judged:
+		return err // the engine did its part
+	case err != nil:
+		return c.engineAnswer(err, svc)
+	}
+	j.result(fmt.Sprintf("%s runs in the new container %s: %s.", serving.Name, ShortID(id), servingWords(serving)))
+	return nil
 }
 
 // removeService removes a container, or forgets a service that has none any more. Volumes, image and log stay.
