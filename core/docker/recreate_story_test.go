@@ -36,7 +36,7 @@ func TestARecreatedContainerKeepsItsPlaceInTheNetworks(t *testing.T) {
 	_, err := r.api.NetworkConnect(ctx, name+"-net1", dockersdk.NetworkConnectOptions{Container: id, EndpointConfig: &network.EndpointSettings{
 		Aliases: []string{"db-side"}, IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: address(t, "10.217.42.77")}}})
 	check(t, err)
-	fresh, err := r.d.Recreate(ctx, own, 2*time.Second)
+	fresh, err := r.d.Recreate(ctx, own, 2*time.Second, nil)
 	check(t, err)
 	c, err := r.d.Container(ctx, fresh)
 	check(t, err)
@@ -142,7 +142,7 @@ func TestAnotherPlanesRecreationIsLeftAlone(t *testing.T) {
 	id, name := r.Run(t, coretest.Guest{Args: []string{"sleep"}})
 	unlock, err := other.lock(name)
 	check(t, err)
-	if _, err := r.d.Recreate(ctx, id, time.Second); core.CodeOf(err) != core.CodeConflict {
+	if _, err := r.d.Recreate(ctx, id, time.Second, nil); core.CodeOf(err) != core.CodeConflict {
 		t.Errorf("recreate: %v", err)
 	}
 	aside := name + oldMark + core.ShortID(id)
@@ -175,7 +175,7 @@ func TestAMovedTagDoesNotChangeTheVersionOfARecreatedContainer(t *testing.T) {
 	check(t, err)
 	_, err = r.api.ImageRemove(ctx, tag, dockersdk.ImageRemoveOptions{Force: true})
 	check(t, err)
-	fresh, err := r.d.Recreate(ctx, id, time.Second)
+	fresh, err := r.d.Recreate(ctx, id, time.Second, nil)
 	check(t, err)
 	c, err := r.d.Container(ctx, fresh)
 	check(t, err)
