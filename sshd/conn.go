@@ -16,6 +16,7 @@ type conn struct {
 	id       string
 	accepted time.Time
 	heard    atomic.Bool   // the client has sent something
+	suspect  bool          // its source is under penalty: one try, and little time
 	refused  atomic.Bool   // a key or another method was tried and refused
 	gone     chan struct{} // closed when the connection is over
 
@@ -27,6 +28,7 @@ type conn struct {
 	running  sync.WaitGroup // the sessions; Add only under mu while not closed
 	idle     *time.Timer    // runs while there is no session
 	oldest   *time.Timer    // runs out at Limits.MaxDuration
+	late     *time.Timer    // runs out at Limits.PenaltyGrace; nil unless suspect
 
 	keepalive sync.Once
 }
@@ -69,6 +71,29 @@ func (c *conn) SetDeadline(t time.Time) error {
 	c.hard = t
 	c.mu.Unlock()
 	return c.Conn.SetDeadline(t)
+}
+
+// hurry cuts a connection under penalty that has not offered a key that is known within Limits.PenaltyGrace.
+func (c *conn) hurry() {
+	if !c.suspect {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.late = time.AfterFunc(c.srv.limits.PenaltyGrace, func() {
+		c.srv.refusals.count("offered no known key in time, under penalty")
+		c.drop("under penalty, and out of time")
+	})
+}
+
+// atEase gives a connection under penalty the time of the others: its key is known, and what is left may be a
+// passphrase to type or a token to touch.
+func (c *conn) atEase() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.late != nil {
+		c.late.Stop()
+	}
 }
 
 // loggedIn takes the identity of the key that signed, and starts the clocks of a connection that is in.
@@ -174,7 +199,7 @@ func (c *conn) finish() {
 		s.hangUp()
 	}
 	c.mu.Lock()
-	for _, timer := range []*time.Timer{c.idle, c.oldest} {
+	for _, timer := range []*time.Timer{c.idle, c.oldest, c.late} {
 		if timer != nil {
 			timer.Stop()
 		}

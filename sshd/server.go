@@ -150,24 +150,22 @@ func (s *Server) admit(nc net.Conn) {
 		Conn: nc, srv: s, id: uuid.Must(uuid.NewV7()).String(), accepted: now,
 		gone: make(chan struct{}), sessions: map[string]*Session{},
 	}
-	if s.penalties.refused(nc.RemoteAddr(), now) {
-		s.turnAway(nc, "Not allowed at this time")
-		return
-	}
+	c.suspect = s.penalties.applies(nc.RemoteAddr(), now)
 	if !s.register(c) {
 		s.turnAway(nc, "Too many connections")
 		return
 	}
 	admitted, evict := s.startups.admit(c, now)
 	if evict != nil {
-		s.refusals.count("silent")
-		evict.drop("silent, and others want in")
+		s.refusals.count("gave way to another")
+		evict.drop("silent or under penalty, and others want in")
 	}
 	if !admitted {
 		s.forget(c)
 		s.turnAway(nc, "Exceeded MaxStartups")
 		return
 	}
+	c.hurry()
 	s.owned.Go(func() { s.serve(c) })
 }
 
