@@ -90,6 +90,9 @@ func (c *conn) signed(_ gossh.ConnMetadata, key gossh.PublicKey, p *gossh.Permis
 		return nil, errors.New("the key that signed is not the one that was judged")
 	}
 	id := l.current.Load()
+	if err := c.sitDown(*id); err != nil {
+		return nil, err
+	}
 	c.loggedIn(l)
 	c.srv.logger.Info("ssh login", "connection", c.id, "remote", c.RemoteAddr().String(), "user", cleanName(l.user),
 		"name", id.Name, "fingerprint", id.Fingerprint, "source", id.Source, "role", id.Role.String())

@@ -30,7 +30,9 @@ type Limits struct {
 	Startups       Startups      // connections that have not logged in: 10:30:100
 	Penalties      Penalties     // what a failed login costs its source
 	PenaltyGrace   time.Duration // time for a source under penalty to offer a key that is known: 5 s
-	Connections    int           // connections in all: 300
+	Connections    int           // connections that are logged in, in all: 300; Startups bounds the others
+	PerPerson      int           // of these, for one person: 30
+	ForAdmins      int           // of these, kept for admins: a tenth
 	Sessions       int           // sessions per connection: 10
 	AuthTries      int           // refused keys per connection: 3
 	Keepalive      time.Duration // how often a client is asked whether it lives: 30 s
@@ -76,6 +78,8 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Penalties.Most, 10*time.Minute)
 	set(&l.Penalties.Sources, 4096)
 	set(&l.Connections, 300)
+	set(&l.PerPerson, 30)
+	set(&l.ForAdmins, l.Connections/10)
 	set(&l.Sessions, 10)
 	set(&l.AuthTries, 3)
 	set(&l.Keepalive, 30*time.Second)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
+
+	"github.com/codematrx/matrx-ship/core"
 )
 
 // conn is one TCP connection: the socket as the SSH library sees it, and what we know about the client behind it.
@@ -17,12 +19,14 @@ type conn struct {
 	accepted time.Time
 	heard    atomic.Bool   // the client has sent something
 	suspect  bool          // its source is under penalty: one try, and little time
+	crowded  atomic.Bool   // a good key got no seat
 	refused  atomic.Bool   // a key or another method was tried and refused
 	gone     chan struct{} // closed when the connection is over
 
 	mu       sync.Mutex
 	hard     time.Time // deadline set from above, which no write may outlive
 	login    *login    // nil before login
+	leave    func()    // gives the seat back; nil before login
 	closed   bool      // no session may start any more
 	sessions map[string]*Session
 	running  sync.WaitGroup // the sessions; Add only under mu while not closed
@@ -93,6 +97,30 @@ func (c *conn) atEase() {
 	defer c.mu.Unlock()
 	if c.late != nil {
 		c.late.Stop()
+	}
+}
+
+// sitDown takes a seat for whoever signed. A client that gets none is told why, and has done nothing wrong.
+func (c *conn) sitDown(id Identity) error {
+	leave, err := c.srv.seats.take(id)
+	if err != nil {
+		c.crowded.Store(true)
+		c.srv.refusals.count("no seat")
+		return &gossh.BannerError{Err: err, Message: core.MessageOf(err) + "\r\n"}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leave = leave
+	return nil
+}
+
+// standUp gives the seat back.
+func (c *conn) standUp() {
+	c.mu.Lock()
+	leave := c.leave
+	c.mu.Unlock()
+	if leave != nil {
+		leave()
 	}
 }
 

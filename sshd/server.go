@@ -28,6 +28,7 @@ type Server struct {
 	version   string
 	startups  *startups
 	penalties *penalties
+	seats     *seats
 	refusals  refusals
 
 	life  context.Context // done when the last session has had its time
@@ -77,6 +78,7 @@ func newServer(ctx context.Context, cfg Config, signer gossh.Signer) (*Server, e
 		keys: cfg.Keys, handle: cfg.Handle, logger: cfg.Logger, limits: cfg.Limits, version: cfg.Version,
 		startups:  newStartups(cfg.Limits, rand.IntN),
 		penalties: newPenalties(cfg.Limits.Penalties),
+		seats:     newSeats(cfg.Limits),
 		conns:     map[*conn]struct{}{},
 		empty:     make(chan struct{}),
 		down:      make(chan struct{}),
@@ -152,7 +154,7 @@ func (s *Server) admit(nc net.Conn) {
 	}
 	c.suspect = s.penalties.applies(nc.RemoteAddr(), now)
 	if !s.register(c) {
-		s.turnAway(nc, "Too many connections")
+		s.turnAway(nc, "The server is shutting down")
 		return
 	}
 	admitted, evict := s.startups.admit(c, now)
@@ -174,10 +176,11 @@ func (s *Server) serve(c *conn) {
 	defer s.forget(c)
 	s.ssh.HandleConn(c)
 	s.startups.done(c)
-	if c.who() == nil && c.refused.Load() {
+	if c.who() == nil && c.refused.Load() && !c.crowded.Load() {
 		s.penalties.failed(c.RemoteAddr(), time.Now())
 	}
 	c.finish()
+	c.standUp()
 }
 
 // turnAway says a line, as OpenSSH does, and closes.
@@ -188,10 +191,11 @@ func (s *Server) turnAway(nc net.Conn, line string) {
 	_ = nc.Close()
 }
 
+// register takes a connection in, unless the server is closing.
 func (s *Server) register(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing || len(s.conns) >= s.limits.Connections {
+	if s.closing {
 		return false
 	}
 	s.conns[c] = struct{}{}
