@@ -234,7 +234,8 @@ func listAccess(_ context.Context, c *Core, _ struct{}) (AccessList, error) {
 		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Source, y.Source))
 	})
 	list := AccessList{People: people, Keys: a.keys(), Sessions: a.sessions(), Writable: a.readOnly()}
-	list.Warnings = slices.Concat(a.env.warnings, a.store.warnings)
+	now := c.now()
+	list.Warnings = slices.Concat(a.env.warnings, a.store.warnings, a.env.expired(now), a.store.expired(now))
 	for _, trouble := range []string{a.envTrouble, a.trouble} {
 		if trouble != "" {
 			list.Warnings = append(list.Warnings, trouble)

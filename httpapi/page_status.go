@@ -114,6 +114,11 @@ func (s *Server) handleStatusEvents(w http.ResponseWriter, r *http.Request) {
 	end := time.NewTimer(streamLife)
 	defer end.Stop()
 	stream := eventStream{w: w, control: http.NewResponseController(w)}
+	if err := stream.outlive(); err != nil {
+		s.opt.Log.Error("live page", "err", err)
+		http.Error(w, "Internal error.", http.StatusInternalServerError)
+		return
+	}
 	for {
 		if err := s.sendStatus(&stream); err != nil {
 			s.opt.Log.Debug("live page ended", "err", err)
