@@ -110,6 +110,10 @@ func TestOfSeveralClaimantsTheNewestRunningOneIsTheService(t *testing.T) {
 	if len(b.rows) != 1 || k.container.ID != "b2" || len(k.others) != 2 || k.rivals != 1 {
 		t.Fatalf("%d rows, chose %s, others %v, rivals %d", len(b.rows), k.container.ID, k.others, k.rivals)
 	}
+	show(b, boardNow, labelled("c3", "web-c", "exited", time.Hour), labelled("a1", "web-a", "running", 3*time.Hour))
+	if k.container.ID != "a1" {
+		t.Fatalf("chose %s, which does not run", k.container.ID)
+	}
 	helper := labelled("d4", "helper", "running", 0)
 	helper.Labels[labelHelper] = "reap"
 	show(b, boardNow, labelled("a1", "web-a", "running", 3*time.Hour), helper)
@@ -291,5 +295,16 @@ func TestOnlyContainersInDoubtAreInspected(t *testing.T) {
 	}
 	if ids := b.suspects(c, doubt{all: true}); len(ids) != 2 {
 		t.Errorf("after the stream broke: %v", ids)
+	}
+}
+
+func TestAContainerHasTheGraceThatWasAskedForOrItsOwn(t *testing.T) {
+	cases := []struct{ asked, own, want time.Duration }{
+		{0, 0, defaultGrace}, {0, time.Minute, time.Minute}, {time.Second, time.Minute, time.Second}, {0, 24 * time.Hour, maxGrace},
+	}
+	for _, tc := range cases {
+		if got := graceOf(tc.asked, ContainerDetail{StopGrace: tc.own}); got != tc.want {
+			t.Errorf("asked %s, own %s: %s", tc.asked, tc.own, got)
+		}
 	}
 }

@@ -39,20 +39,26 @@ type castWriter struct {
 	started time.Time
 	bound   int64 // bytes
 
-	mu   sync.Mutex // guards what is below
-	file io.WriteCloser
+	mu   sync.Mutex     // guards what is below
+	file io.WriteCloser // nil before begin
 	size int64
 	rest []byte // the beginning of a character whose end has not come yet
 	err  error  // the first failure; nothing is written after it
 }
 
-// newCastWriter writes the header.
-func newCastWriter(file io.WriteCloser, header castHeader, bound int64, now func() time.Time) (*castWriter, error) {
-	w := &castWriter{now: now, started: now(), bound: bound, file: file}
-	header.Version, header.Timestamp = 2, w.started.Unix()
+// newCastWriter makes a recording that has no file yet. bound is in bytes.
+func newCastWriter(bound int64, now func() time.Time) *castWriter {
+	return &castWriter{now: now, started: now(), bound: bound}
+}
+
+// begin gives it its file and writes the header.
+func (w *castWriter) begin(file io.WriteCloser, header castHeader) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w, w.line(header)
+	header.Version, header.Timestamp = 2, w.started.Unix()
+	w.file = file
+	w.err = w.line(header)
+	return w.err
 }
 
 // output records what is about to be shown.
@@ -144,11 +150,15 @@ func (w *castWriter) length() int64 {
 func (w *castWriter) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	var err error
 	if w.err == nil && len(w.rest) > 0 {
 		w.event("o", string(w.rest))
+		err = w.err
 	}
-	err := w.err
 	w.err, w.rest = os.ErrClosed, nil
+	if w.file == nil {
+		return err
+	}
 	if f, ok := w.file.(*os.File); ok {
 		err = errors.Join(err, f.Sync())
 	}

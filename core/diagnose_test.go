@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,7 +138,12 @@ func TestDiagnoseAnswersWhileEverythingElseHangs(t *testing.T) {
 
 func TestWhoStopsReadingDiagnoseLeavesNothingBehind(t *testing.T) {
 	inBubble(t, func(t *testing.T) { // the bubble ends only when every goroutine has
-		r := newPlane(t, prepareDemo)
+		r := newPlane(t, func(r *planeRig) {
+			prepareDemo(r)
+			for i := range 40 {
+				r.engine.Add(web(fmt.Sprintf("web-%02d", i)))
+			}
+		})
 		r.become("ship-demo", core.Healthy, 5*time.Second)
 		r.engine.SetHung(true)
 		for range core.Diagnose.Run(r.as(core.RoleViewer), r.core, struct{}{}) {

@@ -60,12 +60,11 @@ func (g *diskGauge) read(ctx context.Context, s *services) (DiskUsage, error) {
 		return g.usage, g.err
 	}
 	if g.busy == nil {
-		if s.life.Err() != nil {
+		if !s.spawn(func() { g.measure(s) }) {
 			g.mu.Unlock()
 			return DiskUsage{}, Errorf(CodeUnavailable, "This control plane is ending.")
 		}
-		g.busy = make(chan struct{})
-		s.wg.Go(func() { g.measure(s) })
+		g.busy = make(chan struct{}) // measure closes it once it gets the lock that is held here
 	}
 	busy := g.busy
 	g.mu.Unlock()

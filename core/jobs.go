@@ -59,8 +59,9 @@ func (js *jobs) start(ctx context.Context, kind, target string, run func(ctx con
 		js.leave(j)
 		return Job{}, err
 	}
+	begun := j.snapshot()
 	go js.work(own, j, run) // enter counted it in wg
-	return j.snapshot(), nil
+	return begun, nil
 }
 
 // enter takes a job in unless one like it runs.

@@ -47,7 +47,9 @@ func TestLifecycleOperationsAreAllowedRefusedOrExplained(t *testing.T) {
 		{"does not serve afterwards", core.RoleOperator, func(r *planeRig) {
 			r.prober.script(func(context.Context, core.ProbeTarget) error { return errProbe })
 		}, restart("ship-demo"), core.CodeUnavailable, "does not serve after 30s: it is starting, connection refused", "service.restart ship-demo unavailable"},
-		{"ends at once", core.RoleOperator, func(r *planeRig) { r.engine.Update(idOf(r, "ship-demo"), func(d *core.ContainerDetail) { d.Command = []string{"exit", "3"} }) },
+		{"ends at once", core.RoleOperator, func(r *planeRig) {
+			r.engine.Update(idOf(r, "ship-demo"), func(d *core.ContainerDetail) { d.Command = []string{"exit", "3"} })
+		},
 			restart("ship-demo"), core.CodeConflict, "ended at once: exited with 3", "service.restart ship-demo conflict"},
 		{"the journal cannot be written", core.RoleOperator, func(r *planeRig) { r.journal.Break("no space left", false) },
 			restart("ship-demo"), core.CodeUnavailable, "Nothing was done", ""},
@@ -258,6 +260,20 @@ func TestPruneIsAJobThatSaysWhatItFreed(t *testing.T) {
 		})
 		if !strings.Contains(job.Result, "5.0 MiB: 1 image") {
 			t.Errorf("%+v", job)
+		}
+	})
+}
+
+func TestInfrastructureOfAClosedPlaneStartsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newPlane(t, prepareDemo)
+		r.wait(time.Second, "listed", func() bool { return r.snapshot().Engine.Up })
+		if err := r.core.Close(); err != nil {
+			t.Fatal(err)
+		}
+		out, err := core.ShowInfra.Run(r.as(core.RoleViewer), r.core, struct{}{})
+		if err != nil || !strings.Contains(strings.Join(out.Problems, " "), "disk: This control plane is ending.") {
+			t.Errorf("%v, %v", out.Problems, err)
 		}
 	})
 }

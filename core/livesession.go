@@ -56,12 +56,12 @@ type OpenedSession struct {
 
 // OpenSession registers somebody who is connected: a console, a shell, a command. The door passes a function that ends
 // the session and may take its time; it is called at most once, when the key or the person goes, the role drops, or
-// session.end asks for it. A person whose key does not work any more is CodeForbidden, too many sessions are
+// session.end asks for it. The session has the id in actor.Session when the door gave it one, else a new one. A person whose key does not work any more is CodeForbidden, too many sessions are
 // CodeUnavailable. The audit records a session when it can: a journal in trouble keeps nobody out.
 func (c *Core) OpenSession(ctx context.Context, actor Actor, what string, end func(reason string)) (*OpenedSession, error) {
 	a := c.access
 	s := &OpenedSession{
-		access: a, id: uuid.Must(uuid.NewV7()).String(), actor: actor, what: what, started: c.now().UTC(),
+		access: a, id: cmp.Or(actor.Session, uuid.Must(uuid.NewV7()).String()), actor: actor, what: what, started: c.now().UTC(),
 		end: end, gone: make(chan struct{}), audit: make(chan func(error) error, 1),
 	}
 	s.actor.Session = s.id
@@ -91,6 +91,9 @@ func (a *access) enter(s *OpenedSession) error {
 	}
 	if why := a.refuses(s.actor); why != "" {
 		return Errorf(CodeForbidden, "%s", why)
+	}
+	if a.live[s.id] != nil {
+		return Errorf(CodeConflict, "There is a session %s already.", SafeText(s.id))
 	}
 	a.live[s.id] = s
 	if _, _, ok := a.find(s.actor.Fingerprint); ok {
@@ -184,7 +187,7 @@ func (s *OpenedSession) stop(reason string) {
 // sessions lists who is connected, oldest first. The caller holds mu.
 func (a *access) sessions() []LiveSession {
 	open := slices.Collect(maps.Values(a.live))
-	slices.SortFunc(open, func(x, y *OpenedSession) int { return cmp.Compare(x.id, y.id) }) // ids follow the time
+	slices.SortFunc(open, func(x, y *OpenedSession) int { return cmp.Or(x.started.Compare(y.started), cmp.Compare(x.id, y.id)) })
 	list := make([]LiveSession, 0, len(open))
 	for _, s := range open {
 		list = append(list, LiveSession{s.id, s.actor, s.what, s.started, time.Unix(0, s.active.Load()).UTC()})

@@ -144,6 +144,20 @@ func TestEndingTheOwnSessionDoesNotWaitForItself(t *testing.T) {
 	s.Close()
 }
 
+func TestASessionHasTheIdOfItsDoorOnce(t *testing.T) {
+	w := newWorld(t)
+	c := w.open(t)
+	actor := program("p")
+	actor.Session = "door-7"
+	s := must2(c.OpenSession(t.Context(), actor, "stream", func(string) {}))(t)
+	if s.ID() != "door-7" {
+		t.Fatalf("it is %q", s.ID())
+	}
+	_, err := c.OpenSession(t.Context(), actor, "stream", func(string) {})
+	wantCode(t, err, CodeConflict)
+	s.Close()
+}
+
 func TestSessionsAreBoundedAndAdminsStillGetIn(t *testing.T) {
 	w := newWorld(t)
 	line, print := newKeyText(t, "ada")

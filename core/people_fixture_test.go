@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
 )
 
 // ledger is a journal in memory that can be put into trouble.
@@ -139,12 +141,26 @@ func (e *quietEngine) Exec(_ context.Context, container string, spec ExecSpec) (
 	if err != nil {
 		return nil, Errorf(CodeInternal, "start: %w", err)
 	}
-	x := &localExec{tty: tty, cmd: cmd, ended: make(chan struct{})}
+	x := &localExec{tty: interruptible(tty), cmd: cmd, ended: make(chan struct{})}
 	go func() { // ends with the process, which the test's shell ends
 		x.err = cmd.Wait()
+		_ = x.tty.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // as an engine does, whoever else has the terminal open
 		close(x.ended)
 	}()
 	return x, nil
+}
+
+// interruptible makes a terminal whose Read ends when it is closed.
+func interruptible(tty *os.File) *os.File {
+	defer tty.Close()
+	fd, err := unix.Dup(int(tty.Fd()))
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return os.NewFile(uintptr(fd), "terminal")
 }
 
 // KillExec ends every process on this machine that carries the marker.
@@ -215,7 +231,15 @@ func (x *localExec) Write(p []byte) (int, error) { return x.tty.Write(p) }
 func (x *localExec) CloseWrite() error           { return nil }
 func (x *localExec) Close() error                { return x.tty.Close() }
 func (x *localExec) Resize(_ context.Context, cols, rows int) error {
-	return pty.Setsize(x.tty, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)})
+	conn, err := x.tty.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = conn.Control(func(fd uintptr) {
+		failed = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Col: uint16(cols), Row: uint16(rows)})
+	})
+	return errors.Join(err, failed)
 }
 
 func (x *localExec) ExitCode(ctx context.Context) (int, error) {

@@ -9,12 +9,12 @@ import (
 // pump reads the output of a process ahead of the viewer, one piece at a time.
 type pump struct {
 	pieces chan []byte   // unbuffered; a piece is valid until the next one is received
-	quit   chan struct{} // closed by stop
+	quit   chan struct{} // closed by detach
 	done   chan struct{} // closed when nothing more comes
 	err    error         // why; valid after done
 }
 
-// startPump begins to read. stop ends it.
+// startPump begins to read. Who started it calls detach and waits for done.
 func startPump(exec Exec) *pump {
 	p := &pump{pieces: make(chan []byte), quit: make(chan struct{}), done: make(chan struct{})}
 	go p.run(exec)
@@ -41,12 +41,10 @@ func (p *pump) run(exec Exec) {
 	}
 }
 
-// stop detaches from the process and waits for the reader.
-func (p *pump) stop(exec Exec) error {
+// detach leaves the process to itself; the reader ends with it.
+func (p *pump) detach(exec Exec) error {
 	close(p.quit)
-	err := exec.Close()
-	<-p.done
-	return err
+	return exec.Close()
 }
 
 // settle waits a short time for a process to show whether its command was there at all. It gives the output that came.

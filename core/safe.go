@@ -19,8 +19,10 @@ func SafeText(s string) string {
 	}
 	var b strings.Builder
 	b.Grow(len(s) + 16)
+	// Strings that never end would each be searched to the end of the text; where the last end is, is found once.
+	last := len(s) - max(strings.LastIndexByte(s, 0x07), strings.LastIndex(s, "\x1b\\"))
 	for col := 0; len(s) > 0; {
-		if n := escapeLen(s); n > 0 {
+		if n := escapeLen(s, len(s) > last); n > 0 {
 			s = s[n:]
 			continue
 		}
@@ -90,8 +92,8 @@ func isDeceptive(r rune) bool {
 }
 
 // escapeLen is the length of the escape sequence that s starts with, or 0. A sequence that does not end within the
-// text is not one: only its ESC is shown, and the rest as text.
-func escapeLen(s string) int {
+// text is not one: only its ESC is shown, and the rest as text. ends says whether the end of a string can follow at all.
+func escapeLen(s string, ends bool) int {
 	if len(s) < 2 || s[0] != 0x1b {
 		return 0
 	}
@@ -99,6 +101,9 @@ func escapeLen(s string) int {
 	case c == '[':
 		return csiLen(s)
 	case c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_':
+		if !ends {
+			return 0
+		}
 		return stringLen(s)
 	case c >= ' ' && c <= '/': // intermediate bytes, such as the choice of a character set
 		i := 2

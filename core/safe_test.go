@@ -3,6 +3,7 @@ package core
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -49,4 +50,16 @@ func FuzzSafeTextIsAlwaysSafe(f *testing.F) {
 			t.Fatalf("%q is not stable: %q, then %q", in, out, again)
 		}
 	})
+}
+
+func TestSafeTextTakesTimeInProportionToItsText(t *testing.T) {
+	for _, unended := range []string{"\x1b]", "\x1bP", "\x1b_", "\x1b[1;", "\x1b "} {
+		text := strings.Repeat(unended, 512<<10/len(unended)) // searched to the end each, this takes minutes
+		began := time.Now()
+		SafeText(text)
+		SafeText(text + "\a")
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%q took %s", unended, took)
+		}
+	}
 }

@@ -60,6 +60,7 @@ type services struct {
 	last    *Snapshot
 	stale   bool // last does not show what is known
 	rev     uint64
+	ended   bool // nothing is spawned any more
 }
 
 // notAsked is the engine's problem until the first answer.
@@ -99,7 +100,21 @@ func (s *services) run(ctx context.Context) {
 	s.wg.Go(func() { s.keepPublishing(ctx) })
 	<-ctx.Done()
 	s.end()
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
 	s.wg.Wait()
+}
+
+// spawn starts work that run waits for. It is false once run has ended.
+func (s *services) spawn(work func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return false
+	}
+	s.wg.Go(work)
+	return true
 }
 
 // watch yields the state now and every newer one; who is slow sees only the newest.

@@ -158,10 +158,9 @@ func inBubble(t *testing.T, run func(t *testing.T)) {
 
 // scriptedProber answers probes by address; what has no script passes.
 type scriptedProber struct {
-	mu      sync.Mutex // guards the rest
-	scripts map[string]func(ctx context.Context) error
-	all     func(ctx context.Context, t core.ProbeTarget) error
-	count   map[string]int
+	mu    sync.Mutex // guards the rest
+	all   func(ctx context.Context, t core.ProbeTarget) error
+	count map[string]int
 }
 
 func (p *scriptedProber) Probe(ctx context.Context, t core.ProbeTarget) (string, error) {

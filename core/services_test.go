@@ -79,12 +79,28 @@ func TestABrokenEventStreamIsReopenedAndNothingIsMissed(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		r.engine.BreakEvents()
 		r.engine.Update(id, func(d *core.ContainerDetail) { d.State, d.ExitCode = "exited", 1 }) // without an event
-		r.become("ship-demo", core.Down, 3*time.Second)
-		time.Sleep(15 * time.Second)
+		r.become("ship-demo", core.Down, time.Second)
+		time.Sleep(5 * time.Second)
+		r.engine.BreakEvents()
+		time.Sleep(5 * time.Second)
 		if err := r.engine.Start(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
 		r.become("ship-demo", core.Healthy, 2*time.Second) // by the new stream: the net is 30 s wide
+	})
+}
+
+func TestWhatChangedWhileTheEngineHungIsSeenAfterwards(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var id string
+		r := newPlane(t, func(r *planeRig) { id = r.engine.Add(web("ship-demo")) })
+		r.become("ship-demo", core.Healthy, 5*time.Second)
+		time.Sleep(5 * time.Second)
+		r.engine.SetHung(true)
+		r.wait(2*time.Minute, "the hang is noticed", func() bool { return !r.snapshot().Engine.Up })
+		r.engine.Update(id, func(d *core.ContainerDetail) { d.Restarts, d.StartedAt = 3, time.Now() }) // the list looks as before
+		r.engine.SetHung(false)
+		r.wait(15*time.Second, "the restarts are counted", func() bool { return r.service("ship-demo").Restarts == 3 })
 	})
 }
 

@@ -38,6 +38,7 @@ type Shell struct {
 	coded chan struct{} // closed when code is known
 	done  chan struct{} // closed when its processes are gone and it is on record
 	code  int
+	tried bool // the engine was asked for a process
 
 	mu    sync.Mutex // guards cause and the closing of ended
 	cause error      // why we ended it, nil when the process ended by itself
@@ -55,7 +56,7 @@ func newShell(sh *shells, in OpenShellIn, service Service) *Shell {
 		File: recordingsFolder + "/" + castFile(id),
 	}}
 	return &Shell{
-		sh: sh, in: in, row: row, code: -1,
+		sh: sh, in: in, row: row, code: -1, cast: newCastWriter(sh.c.setting(settingCastEachBytes), sh.c.now),
 		ended: make(chan struct{}), coded: make(chan struct{}), done: make(chan struct{}),
 	}
 }
@@ -80,8 +81,7 @@ func (s *Shell) begin(ctx context.Context) error {
 		return recordingFailed("not opened", Errorf(CodeUnavailable, "its recording cannot be written: %w", castCause(err)))
 	}
 	header := castHeader{Width: s.in.Cols, Height: s.in.Rows, Title: s.in.Service, Env: map[string]string{"TERM": s.in.Term}}
-	s.cast, err = newCastWriter(file, header, c.setting(settingCastEachBytes), c.now)
-	if err != nil {
+	if err := s.cast.begin(file, header); err != nil {
 		return recordingFailed("not opened", err)
 	}
 	return s.start(ctx)
@@ -92,14 +92,20 @@ func recordingFailed(what string, err error) error {
 	return Errorf(CodeUnavailable, "The shell is %s: %s.", what, MessageOf(err))
 }
 
-// abandon takes back what begin did before it failed.
+// abandon takes back what begin did before it failed. An engine that did not answer may have started the process all
+// the same: it is ended, and while that cannot be done its row stays, so that it is tried again.
 func (s *Shell) abandon(ctx context.Context) {
-	var errs []error
-	if s.cast != nil {
-		errs = append(errs, s.cast.close())
+	var killErr error
+	if s.tried {
+		killErr = s.sh.kill(ctx, s.row.Container, s.row.ID)
 	}
-	errs = append(errs, s.sh.removeCast(s.row.ID), s.sh.c.commit(ctx, edit{recordingsTable, s.row.ID, nil}))
-	if err := errors.Join(errs...); err != nil {
+	last := edit{recordingsTable, s.row.ID, nil}
+	if killErr != nil {
+		s.row.Open = false
+		last.body = s.row
+	}
+	err := errors.Join(s.cast.close(), s.sh.removeCast(s.row.ID), killErr, s.sh.c.commit(ctx, last))
+	if err != nil {
 		s.sh.c.log.Warn("shell that did not open left something behind", "recording", s.row.ID, "err", err)
 	}
 	s.sh.leave(s)
@@ -121,9 +127,13 @@ func (s *Shell) start(ctx context.Context) error {
 	return Errorf(CodeConflict, "%s has neither bash nor sh; give the command to run.", s.in.Service)
 }
 
-// try starts a command. For a guess it waits until the command shows that it runs, and tells when it is not there.
+// try starts a command. For a guess it waits until the command shows that it runs, and tells when it is not there. A
+// start is not broken off when the user goes: nobody would know then whether there is a process to end.
 func (s *Shell) try(ctx context.Context, command []string, guess bool) (missing bool, err error) {
-	exec, err := s.sh.c.docker.Exec(ctx, s.row.Container, ExecSpec{
+	begin, cancel := context.WithTimeout(context.WithoutCancel(ctx), shellCall)
+	defer cancel()
+	s.tried = true
+	exec, err := s.sh.c.docker.Exec(begin, s.row.Container, ExecSpec{
 		Command: command, User: s.in.User, Env: []string{"TERM=" + s.in.Term}, TTY: true,
 		Cols: s.in.Cols, Rows: s.in.Rows, Marker: s.row.ID,
 	})
@@ -134,7 +144,9 @@ func (s *Shell) try(ctx context.Context, command []string, guess bool) (missing 
 	if guess {
 		var output []byte
 		if output, missing = p.settle(ctx, exec); missing {
-			return true, p.stop(exec)
+			err := p.detach(exec)
+			<-p.done
+			return true, err
 		}
 		s.first = output
 	}
@@ -165,8 +177,9 @@ func (s *Shell) serve(ctx context.Context) error {
 		s.code = s.exitCode(ctx)
 	}
 	close(s.coded)
-	closeErr := errors.Join(s.pump.stop(s.exec), s.cast.close())
+	closeErr := errors.Join(s.pump.detach(s.exec), s.cast.close())
 	killErr := s.sh.kill(ctx, s.row.Container, s.row.ID)
+	<-s.pump.done
 	s.row.Open, s.row.Left, s.row.ExitCode = false, killErr != nil, s.code
 	s.row.Took, s.row.Size = s.sh.c.now().Sub(s.row.Started), s.cast.length()
 	rowErr := s.sh.c.commit(ctx, edit{recordingsTable, s.row.ID, s.row})

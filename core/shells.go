@@ -154,15 +154,15 @@ func (sh *shells) castSize(id string) int64 {
 	return info.Size()
 }
 
-// kill ends every process of a shell and looks again that none is left. A container that is gone or does not run has
-// none.
+// kill ends every process of a shell and looks again that none is left. A container that is gone has
+// none; one that is paused keeps them, and they are ended when it goes on.
 func (sh *shells) kill(ctx context.Context, container, marker string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shellKillWait)
 	defer cancel()
 	for range 3 {
 		n, err := sh.c.docker.KillExec(ctx, container, marker, shellKillGrace)
-		switch code := CodeOf(err); {
-		case code == CodeNotFound || code == CodeConflict:
+		switch {
+		case CodeOf(err) == CodeNotFound:
 			return nil
 		case err != nil:
 			return err

@@ -9,11 +9,16 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
 
 make_images() {
 	base_image
-	traefik_image && images[traefik]=$built_image
-	postgres_image && images[postgres]=$built_image
-	plane_image matrx-manager manager && images[manager]=$built_image
-	plane_image deploy-server deploy && images[deploy]=$built_image
-	sample_image && images[sample]=$built_image
+	traefik_image
+	images[traefik]=$built_image
+	postgres_image
+	images[postgres]=$built_image
+	plane_image matrx-manager manager
+	images[manager]=$built_image
+	plane_image deploy-server deploy
+	images[deploy]=$built_image
+	sample_image
+	images[sample]=$built_image
 }
 
 make_networks() {
@@ -127,13 +132,24 @@ main() {
 	chmod 0700 "$env_dir"
 	only_one
 	printf 'matrx-ship: the local stack "%s", under %s\n' "$project" "$local_dir"
-	step "Tools" && need_stack_packages && need_go
-	step "Engine" && ensure_engine
-	step "Images" && make_images
-	step "Keys and folders" && ensure_keys && prepare_root && make_repository
-	step "Networks" && make_networks
-	step "Services" && make_services
-	step "Looking whether it works" && seen_working
+	step "Tools"
+	need_stack_packages
+	need_go
+	step "Engine"
+	ensure_engine
+	refuse_second_checkout
+	step "Images"
+	make_images
+	step "Keys and folders"
+	ensure_keys
+	prepare_root
+	make_repository
+	step "Networks"
+	make_networks
+	step "Services"
+	make_services
+	step "Looking whether it works"
+	seen_working
 	describe_stack
 	[[ -n ${MATRX_ACME_EMAIL:-} ]] || remember_not_done "no MATRX_ACME_EMAIL, so Traefik shows a self-signed certificate (curl -k)"
 	closing_words

@@ -55,10 +55,10 @@ type call struct {
 
 // options are the flags of all commands; each command declares the ones it has.
 type options struct {
-	confirm, since, until, grep, level, kind, instance, actor, op, target, outcome, role, key, speed string
-	follow, invert, verify, all                                                                      bool
-	tail, limit                                                                                      int
-	grace                                                                                            string
+	confirm, since, until, grep, level, kind, instance, actor, op, target, outcome, role, key string
+	follow, invert, verify                                                                    bool
+	tail, limit                                                                               int
+	grace                                                                                     string
 }
 
 // commands is the one list, in the order of help.

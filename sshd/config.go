@@ -26,7 +26,7 @@ type Config struct {
 // Limits bound what clients can take. A zero field takes the default named beside it.
 type Limits struct {
 	LoginGrace     time.Duration // time to log in: 10 s
-	SilentGrace    time.Duration // a connection that has sent nothing for this long gives way to a new one: 2 s
+	SilentGrace    time.Duration // a connection that has sent nothing for this long may have to give way to a new one: 200 ms
 	Startups       Startups      // connections that have not logged in: 10:30:100
 	Penalties      Penalties     // what a failed login costs its source
 	Connections    int           // connections in all: 300
@@ -65,7 +65,7 @@ func set[T comparable](field *T, value T) {
 
 func (l Limits) withDefaults() Limits {
 	set(&l.LoginGrace, 10*time.Second)
-	set(&l.SilentGrace, 2*time.Second)
+	set(&l.SilentGrace, 200*time.Millisecond)
 	set(&l.Startups, Startups{Begin: 10, Rate: 30, Full: 100})
 	set(&l.Penalties.First, 5*time.Second)
 	set(&l.Penalties.Least, 15*time.Second)

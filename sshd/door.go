@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -24,7 +25,7 @@ func NewDoor(c *core.Core, log *slog.Logger) *Door { return &Door{c, log} }
 // Handle serves one session. Its actor is whoever's key signed; it is a live session of the control plane for as long
 // as it lasts, so that it is seen and can be ended.
 func (d *Door) Handle(s *Session) int {
-	argv := s.Command()
+	argv := opWords(s.raw, s.Command())
 	actor := actorOf(s)
 	ctx := core.WithRequest(core.WithActor(s.Context(), actor), s.ID())
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -45,12 +46,23 @@ func (d *Door) Handle(s *Session) int {
 	}
 }
 
+// opWords gives the JSON of `op NAME JSON` as it came: the client has taken the user's quotes away already, and the
+// quotes that are left belong to the JSON.
+func opWords(raw string, argv []string) []string {
+	name, rest, _ := strings.Cut(strings.TrimSpace(raw), " ")
+	verb, input, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	if input = strings.TrimSpace(input); name == "op" && strings.HasPrefix(input, "{") {
+		return []string{name, verb, input}
+	}
+	return argv
+}
+
 // actorOf is who acts in this session.
 func actorOf(s *Session) core.Actor {
 	id := s.Identity()
 	return core.Actor{
 		Name: id.Name, Kind: core.ActorPerson, Role: id.Role, Door: core.DoorSSH, Address: s.RemoteAddr().String(),
-		Fingerprint: id.Fingerprint, Session: s.ID(), Client: s.ClientVersion(),
+		Fingerprint: id.Fingerprint, KeySource: id.Source, Session: s.ID(), Client: s.ClientVersion(),
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *Server) End(sessionID, reason string) bool {
 	for _, c := range s.connections() {
 		for _, sess := range c.live() {
 			if sess.id == sessionID {
-				sess.end(reason, s.limits.EndGrace)
+				sess.End(reason)
 				return true
 			}
 		}

@@ -147,7 +147,7 @@ func (s *Session) hangUp() {
 
 // stalled is called when the client has taken no output for too long.
 func (s *Session) stalled() {
-	s.end("The client took no output for too long.", s.conn.srv.limits.EndGrace)
+	s.End("The client took no output for too long.")
 }
 
 // End asks the session to end, and breaks it off when it does not soon. It does not wait.

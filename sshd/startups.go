@@ -7,7 +7,8 @@ import (
 
 // startups counts the connections that have not logged in, and decides which of them must go when there are many:
 // first the ones that have not said a word, which cost their sender nothing, then new ones at random (OpenSSH's
-// MaxStartups). So a flood of silent connections does not keep a real client out.
+// MaxStartups). So a flood of silent connections does not keep a real client out: it sends its greeting together with
+// the last packet of the TCP handshake, and so has spoken by the time it is accepted, however long the way.
 type startups struct {
 	limits Startups
 	silent time.Duration

@@ -31,9 +31,13 @@ type console struct {
 // inConsole runs a test in a bubble with a console over a world, at 80x24.
 func inConsole(t *testing.T, w *world, test func(*console)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		test(openConsole(t, w, core.ManagerCharter()))
-	})
+	inBubble(t, func(t *testing.T) { test(openConsole(t, w, core.ManagerCharter())) })
+}
+
+// inBubble runs a test where time passes only when everything waits.
+func inBubble(t *testing.T, test func(*testing.T)) {
+	t.Helper()
+	synctest.Test(t, test)
 }
 
 // openConsole starts a console; it is closed when the test ends.

@@ -29,8 +29,20 @@ func (a *App) View() tea.View {
 	return v
 }
 
-// lines is the whole screen, one string a row.
+// lines is the whole screen, one string a row. Screens make safe what comes from outside; should one forget it, the
+// frame still lets nothing through but text and colours.
 func (a *App) lines() []string {
+	lines := a.draw()
+	for i, line := range lines {
+		if !isClean(line) {
+			lines[i] = cut(clean(line), a.width)
+		}
+	}
+	return lines
+}
+
+// draw draws the frame and what is in it.
+func (a *App) draw() []string {
 	w, h := a.width, a.height
 	if w < minWidth || h < minHeight {
 		return tooSmall(w, h)
@@ -120,25 +132,25 @@ func (a *App) crumbs(w int) string {
 	for i, e := range a.stack {
 		titles[i] = cut(safe(e.screen.Title()), 40)
 	}
-	last := len(titles) - 1
-	for len(titles) > 2 && width(strings.Join(titles, " › ")) > w-2 {
-		titles = append([]string{titles[0], "…"}, titles[min(2, len(titles)-1):]...)
-		if len(titles) > 3 {
-			titles = append(titles[:2], titles[3:]...)
-		} else {
+	const arrow = " › "
+	for len(titles) > 2 && width(strings.Join(titles, arrow)) > w-2 { // the oldest but the first give way
+		rest := titles[2:]
+		if titles[1] == "…" && len(rest) > 1 {
+			rest = rest[1:]
+		} else if titles[1] == "…" {
 			break
 		}
+		titles = append([]string{titles[0], "…"}, rest...)
 	}
-	path := ""
-	if last = len(titles) - 1; last > 0 {
-		path = a.st.dim.draw(strings.Join(titles[:last], " › ") + " › ")
+	last, path := len(titles)-1, ""
+	if last > 0 {
+		path = a.st.dim.draw(strings.Join(titles[:last], arrow) + arrow)
 	}
-	left := " " + path + a.st.title.draw(titles[last])
 	var tabs []string
 	for _, p := range placeList() {
 		tabs = append(tabs, a.st.key.draw(p.key.Help().Key)+" "+a.st.keyText.draw(p.key.Help().Desc))
 	}
-	return columns(left, strings.Join(tabs, "  ")+" ", w)
+	return columns(" "+path+a.st.title.draw(titles[last]), strings.Join(tabs, "  ")+" ", w)
 }
 
 // bottom is the line being typed, or the newest message, or the selected service.

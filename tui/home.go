@@ -78,6 +78,7 @@ func (h *home) Back() (tea.Cmd, bool) {
 // Keys are those of this screen.
 func (h *home) Keys() []key.Binding { return []key.Binding{keys.open, keys.pane} }
 
+// Update takes an answer, a newer state or a key in.
 func (h *home) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case snapshotMsg:
@@ -137,6 +138,7 @@ func (h *home) take() {
 	h.onFaults = h.onFaults && len(h.snap.Faults) > 0
 }
 
+// View draws the screen.
 func (h *home) View(w, rows int) string {
 	switch {
 	case h.snap == nil && h.snapErr != nil:
@@ -160,7 +162,7 @@ func (h *home) staleLines(w int) []string {
 		if why == "" {
 			why = "The engine does not answer."
 		}
-		return []string{h.st.bad.draw(cut(" ✗ "+safe(why)+" Shown is the state of "+clock(e.Seen)+" UTC, "+core.FormatAge(h.age())+" old.", w))}
+		return []string{h.st.bad.draw(cut(" ✗ Shown is the state of "+clock(e.Seen)+" UTC, "+core.FormatAge(h.age())+" old. "+safe(why), w))}
 	case h.snapErr != nil:
 		return []string{staleLine(h.st, w, h.snapErr)}
 	}
@@ -275,7 +277,7 @@ func (h *home) cells(g grid, s *core.Service, now time.Time) []value {
 	}
 	v := []value{
 		colState: {l.glyph, l.style}, colName: {safe(s.Name), name}, colHealth: {healthWord(s), l.style},
-		colDetail: {safe(s.Health.Detail), st.dim}, colKind: {string(s.Kind), st.dim}, colUp: {uptime(s, now), st.text}, colRestarts: {strconv.Itoa(s.Restarts), restarts},
+		colDetail: {safe(s.Health.Detail), st.dim}, colKind: {safe(string(s.Kind)), st.dim}, colUp: {uptime(s, now), st.text}, colRestarts: {strconv.Itoa(s.Restarts), restarts},
 		colCPU: {"-", st.dim}, colCPULine: {"", st.accent}, colMem: {"-", st.dim}, colMemLine: {"", st.info},
 		colRoute: {safe(strings.TrimPrefix(s.Route, "https://")), st.dim},
 	}

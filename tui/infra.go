@@ -70,6 +70,7 @@ func (i *infra) Keys() []key.Binding {
 // Init asks the engine and Traefik.
 func (i *infra) Init() tea.Cmd { return ask(i.scope, i.src.infra, struct{}{}) }
 
+// Update takes an answer, a newer state or a key in.
 func (i *infra) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case result[core.Infrastructure]:
@@ -121,6 +122,7 @@ func (i *infra) show(pane int) {
 
 func (i *infra) fill() { i.set(infraPanes()[i.pane].fill(i)) }
 
+// View draws the screen.
 func (i *infra) View(w, h int) string {
 	return i.frame(i.st, w, h, "Infrastructure", func(h int) []string {
 		lines := []string{i.tabs(w), i.engineLine(w)}
@@ -166,7 +168,7 @@ func infraPanes() []infraPane {
 		{"Routes", "Traefik has no route, or its API does not answer.", []column{{title: "", min: 1, max: 1}, {title: "HOST", min: 20, max: 40, tight: true}, {title: "TLS", min: 3, max: 3}, {title: "SERVER", min: 20, max: 40}, {title: "ROUTER", min: 14, max: 30, drop: 2}, {title: "TROUBLE", min: 8, drop: 1}}, (*infra).routes},
 		{"Postgres", "No database runs on this server.", serviceCols, kinds(core.KindPostgres, core.KindShipDB)},
 		{"Agents", "No agent or MCP server runs on this server.", serviceCols, kinds(core.KindAgent, core.KindMCP)},
-		{"Networks", "The engine has no network.", []column{{title: "NETWORK", min: 18, max: 30}, {title: "DRIVER", min: 7, max: 7}, {title: "SUBNET", min: 18, max: 20}, {title: "CONTAINERS", min: 14}}, (*infra).networks},
+		{"Networks", "The engine has no network.", []column{{title: "NETWORK", min: 18, max: 30}, {title: "DRIVER", min: 8, max: 16}, {title: "SUBNET", min: 18, max: 20}, {title: "CONTAINERS", min: 14}}, (*infra).networks},
 		{"Volumes", "The engine has no volume.", []column{{title: "VOLUME", min: 22, max: 40}, {title: "DRIVER", min: 7, max: 7}, {title: "SIZE", min: 8, max: 8, right: true}, {title: "USED BY", min: 7, max: 7, right: true}, {title: "CREATED", min: 19, max: 19, drop: 2}, {title: "PATH", min: 10, drop: 1}}, (*infra).volumes},
 		{"Images", "The engine has no image.", []column{{title: "IMAGE", min: 24, max: 50}, {title: "ID", min: 12, max: 12}, {title: "SIZE", min: 8, max: 8, right: true}, {title: "USED BY", min: 7, max: 7, right: true}, {title: "CREATED", min: 19, max: 19, drop: 1}}, (*infra).images},
 		{"Disk", "The engine's disk usage is not measured.", []column{{title: "WHAT", min: 16, max: 20}, {title: "SIZE", min: 9, max: 9, right: true}, {title: "NOT USED", min: 9, max: 9, right: true}, {title: "", min: 12, max: 30}, {title: "WHAT TO DO", min: 10, drop: 1}}, (*infra).disk},

@@ -94,6 +94,7 @@ func (l *logSearch) Init() tea.Cmd {
 	return l.feed.next()
 }
 
+// Update takes an answer, a newer state or a key in.
 func (l *logSearch) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case batch[core.LogHit]:
@@ -157,6 +158,7 @@ func (l *logSearch) hit() *core.LogLine {
 	return &l.hits[l.shown[l.list.at]]
 }
 
+// View draws the screen.
 func (l *logSearch) View(w, h int) string {
 	head := []string{l.status(w), ""}
 	room := max(h-len(head), 1)
@@ -194,7 +196,7 @@ func (l *logSearch) status(w int) string {
 		parts = append(parts, st.accent.draw(gauge(p.Bytes, p.TotalBytes, 12)+" "+percent(p.Bytes, p.TotalBytes)),
 			st.dim.draw(fmt.Sprintf("%s of %s", core.FormatBytes(p.Bytes), core.FormatBytes(p.TotalBytes))))
 		if !p.Oldest.IsZero() {
-			parts = append(parts, st.dim.draw("back to "+stamp(p.Oldest)))
+			parts = append(parts, st.dim.draw("back to "+p.Oldest.UTC().Format("01-02 15:04")))
 		}
 	}
 	return cut(" "+strings.Join(parts, st.faint.draw(" · ")), w)

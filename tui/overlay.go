@@ -52,11 +52,20 @@ func laid(body, box []string, w int) []string {
 		before := ansi.Truncate(under, left, "")
 		out := before + blanks(left-ansi.StringWidth(before)) + "\x1b[m" + line
 		if uw > left+bw {
-			out += ansi.TruncateLeft(under, left+bw, "")
+			out += cutLeft(under, left+bw, uw)
 		}
 		body[y] = out
 	}
 	return body
+}
+
+// cutLeft is what of a line of w cells stands right of column x; half of a wide character becomes a blank.
+func cutLeft(s string, x, w int) string {
+	rest := ansi.TruncateLeft(s, x, "")
+	if ansi.StringWidth(rest) > w-x {
+		rest = " " + ansi.TruncateLeft(s, x+1, "")
+	}
+	return rest
 }
 
 // innerSize is the room an overlay has inside a body.

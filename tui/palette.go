@@ -170,7 +170,7 @@ func (p *picker) view(w, h int) (string, []string) {
 	from, to := p.list.window(len(p.found), rows)
 	for i := from; i < to; i++ {
 		c := p.choices[p.found[i]]
-		note := cut(safe(c.note), 24)
+		note := cut(safe(c.note), 28)
 		name := fit(safe(c.name), w-width(note)-3)
 		if i == p.list.at {
 			lines = append(lines, p.st.selBar.draw("▌")+p.st.sel.draw(name+" "+note+" "))

@@ -135,10 +135,7 @@ func startFeed[T any](s scope, pace *rate.Limiter, newest bool, open func(contex
 		to: s.id, ctx: ctx, stop: stop, pace: pace, newest: newest,
 		ready: make(chan struct{}, 1), space: make(chan struct{}, 1),
 	}
-	s.wg.Go(func() {
-		defer stop()
-		f.finish(f.pull(open))
-	})
+	s.wg.Go(func() { f.finish(f.pull(open)) })
 	return f
 }
 
@@ -198,26 +195,23 @@ func (f *feed[T]) next() tea.Cmd {
 		case <-f.ctx.Done():
 			return nil
 		}
-		if err := f.pace.Wait(f.ctx); err != nil && f.ctx.Err() != nil && !f.ended() {
-			return nil
+		if f.pace.Wait(f.ctx) != nil {
+			return nil // the screen is gone
 		}
 		return f.take()
 	}
 }
 
-func (f *feed[T]) ended() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.done
-}
-
-// take empties the buffer.
+// take empties the buffer. After the last batch the feed's context is let go.
 func (f *feed[T]) take() tea.Msg {
 	f.mu.Lock()
 	b := batch[T]{f, f.items, f.done, f.err}
 	f.items = nil
 	f.mu.Unlock()
 	signal(f.space)
+	if b.done {
+		f.stop()
+	}
 	return b
 }
 

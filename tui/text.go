@@ -14,16 +14,20 @@ import (
 // width of what they join, and a frame must not depend on that.
 func safe(s string) string {
 	s = core.SafeText(s)
-	if !strings.ContainsAny(s, "\u200c\u200d\u20e3\ufe0e\ufe0f") {
+	if !strings.ContainsFunc(s, joins) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
-		switch r {
-		case 0x200c, 0x200d, 0x20e3, 0xfe0e, 0xfe0f:
+		if joins(r) {
 			return -1
 		}
 		return r
 	}, s)
+}
+
+// joins is true for characters that have no width of their own and change that of their neighbours.
+func joins(r rune) bool {
+	return r == 0x200c || r == 0x200d || r == 0x20e3 || r >= 0xfe00 && r <= 0xfe0f || r >= 0xe0100 && r <= 0xe01ef
 }
 
 // width counts cells; the text holds no control sequences other than colours.
@@ -50,10 +54,23 @@ func cut(s string, w int) string {
 	if len(s) <= w { // bytes are never fewer than cells
 		return s
 	}
+	if isASCII(s[:w+1]) { // what follows may be long, and need not be looked at
+		return s[:w-1] + "…"
+	}
 	if width(s) <= w {
 		return s
 	}
 	return ansi.Truncate(s, w, "…")
+}
+
+// isASCII reports whether the text is printable ASCII alone.
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // fit makes text exactly w cells wide, on the left.

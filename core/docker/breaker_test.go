@@ -61,6 +61,20 @@ func TestACallersHasteIsNotTheEnginesFault(t *testing.T) {
 	}
 }
 
+func TestACancelledCallInBetweenIsNoAnswer(t *testing.T) {
+	opened := false
+	b := newBreaker(func() { opened = true })
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for range missesAllowed {
+		b.report(gone, context.Canceled, time.Second)
+		b.report(t.Context(), context.DeadlineExceeded, readLimit)
+	}
+	if !opened {
+		t.Error("still closed")
+	}
+}
+
 // standIn is an HTTP server on a socket in the place of an engine.
 func standIn(t *testing.T, path string, h http.HandlerFunc) {
 	t.Helper()

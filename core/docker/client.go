@@ -27,17 +27,17 @@ const (
 
 // Config says which engine, and what Docker may use of its own.
 type Config struct {
-	Host     string   // DOCKER_HOST; empty means the default socket
-	Image    string   // id of our own image, for helper containers; empty finds that of the container we run in
-	Reaper   []string // command in that image that runs reap.Main; empty means our own executable and "reap"
-	ProcRoot string   // /proc of the engine's process namespace, for KillExec without an image; empty means /proc
-	LockDir  string   // folder of lock files shared with other planes on this engine; empty locks in this process only
-	Log      *slog.Logger
+	Host    string   // DOCKER_HOST; empty means the default socket
+	Image   string   // id of our own image, for helper containers; empty finds that of the container we run in
+	Reaper  []string // command in that image that runs reap.Main; empty means our own executable and "reap"
+	LockDir string   // folder of lock files shared with other planes on this engine; empty locks in this process only
+	Log     *slog.Logger
 }
 
 // Docker is one engine. It is safe for concurrent use.
 type Docker struct {
 	cfg     Config
+	proc    string // our own process table
 	breaker *breaker
 	helpers chan struct{} // bounds helper containers that run at once
 
@@ -60,9 +60,6 @@ func Open(cfg Config) (*Docker, error) {
 	if cfg.Host == "" {
 		cfg.Host = dockersdk.DefaultDockerHost
 	}
-	if cfg.ProcRoot == "" {
-		cfg.ProcRoot = "/proc"
-	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -76,7 +73,7 @@ func Open(cfg Config) (*Docker, error) {
 	if _, err := dockersdk.ParseHostURL(cfg.Host); err != nil {
 		return nil, core.Errorf(core.CodeInvalid, "DOCKER_HOST is %q: give unix:///path or tcp://host:port", cfg.Host)
 	}
-	d := &Docker{cfg: cfg, helpers: make(chan struct{}, 4), connect: make(chan struct{}, 1), busy: map[string]bool{}}
+	d := &Docker{cfg: cfg, proc: "/proc", helpers: make(chan struct{}, 4), connect: make(chan struct{}, 1), busy: map[string]bool{}}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.breaker = newBreaker(func() { d.wg.Go(d.probe) })
 	return d, nil

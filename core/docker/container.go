@@ -30,8 +30,12 @@ func (d *Docker) Info(ctx context.Context) (core.EngineInfo, error) {
 		if gone, ok := d.breaker.recent(10 * time.Minute); ok {
 			warnings = append(warnings, fmt.Sprintf("The engine did not answer from %s to %s: %s.", stamp(gone.From), stamp(gone.To), gone.Cause))
 		}
+		clock, err := time.Parse(time.RFC3339Nano, i.SystemTime)
+		if err != nil {
+			clock = time.Time{} // it does not say: nothing rests on it
+		}
 		return core.EngineInfo{
-			Version: i.ServerVersion, API: api.ClientVersion(), Name: i.Name, OS: i.OperatingSystem, Kernel: i.KernelVersion,
+			Time: clock, Version: i.ServerVersion, API: api.ClientVersion(), Name: i.Name, OS: i.OperatingSystem, Kernel: i.KernelVersion,
 			Driver: i.Driver, Cgroup: cmp.Or(i.CgroupVersion, "1"), Root: i.DockerRootDir, CPUs: i.NCPU, Memory: i.MemTotal,
 			Containers: i.Containers, Running: i.ContainersRunning, Images: i.Images, Warnings: warnings,
 		}, nil

@@ -56,19 +56,45 @@ func (d *Docker) Exec(ctx context.Context, id string, spec core.ExecSpec) (core.
 	if !spec.TTY {
 		x.out = &unframer{r: attached.Reader}
 	}
-	if size.Width == 0 {
-		return x, nil
+	if err := x.started(ctx, spec); err != nil {
+		return nil, errors.Join(err, x.Close())
 	}
-	return x, x.sizeFirst(ctx, spec)
+	return x, nil
 }
 
-// sizeFirst sets the size for engines before API 1.42, which ignore it at the start. A process that ended already has none.
-func (x *process) sizeFirst(ctx context.Context, spec core.ExecSpec) error {
-	err := x.Resize(ctx, spec.Cols, spec.Rows)
-	if core.CodeOf(err) != core.CodeUnavailable && core.CodeOf(err) != core.CodeCanceled {
-		return nil
+// started waits until the process is there, so that KillExec will find it. Setting the size waits for that too, and engines
+// before API 1.42 ignore the one given at the start.
+func (x *process) started(ctx context.Context, spec core.ExecSpec) error {
+	if spec.TTY && spec.Cols > 0 && spec.Rows > 0 {
+		err := x.Resize(ctx, spec.Cols, spec.Rows)
+		if code := core.CodeOf(err); code == core.CodeUnavailable || code == core.CodeCanceled {
+			return err
+		}
+		return nil // else it has ended already, or never began: the output says why
 	}
-	return errors.Join(err, x.Close())
+	_, err := x.poll(ctx, func(r dockersdk.ExecInspectResult) bool { return r.PID != 0 || !r.Running })
+	return err
+}
+
+// poll asks about the process until done says so.
+func (x *process) poll(ctx context.Context, done func(dockersdk.ExecInspectResult) bool) (dockersdk.ExecInspectResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		res, err := call(ctx, x.d, readLimit, "ask for a process", func(ctx context.Context, api *dockersdk.Client) (dockersdk.ExecInspectResult, error) {
+			return api.ExecInspect(ctx, x.id, dockersdk.ExecInspectOptions{})
+		})
+		if err != nil || done(res) {
+			return res, err
+		}
+		select {
+		case <-ctx.Done():
+			return res, wrap(ctx.Err(), "ask for a process")
+		case <-tick.C:
+		}
+	}
 }
 
 // Read gives the process's output; without a terminal both streams in the order they came. It is io.EOF when it ended.
@@ -90,23 +116,8 @@ func (x *process) Resize(ctx context.Context, cols, rows int) error {
 
 // ExitCode gives the exit code after Read said io.EOF. The engine closes the stream a moment before it knows the code.
 func (x *process) ExitCode(ctx context.Context) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, readLimit)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		res, err := call(ctx, x.d, readLimit, "ask for the exit code", func(ctx context.Context, api *dockersdk.Client) (dockersdk.ExecInspectResult, error) {
-			return api.ExecInspect(ctx, x.id, dockersdk.ExecInspectOptions{})
-		})
-		if err != nil || !res.Running {
-			return res.ExitCode, err
-		}
-		select {
-		case <-ctx.Done():
-			return 0, core.Errorf(core.CodeUnavailable, "The process has closed its output but still runs.")
-		case <-tick.C:
-		}
-	}
+	res, err := x.poll(ctx, func(r dockersdk.ExecInspectResult) bool { return !r.Running })
+	return res.ExitCode, err
 }
 
 // Close detaches. The process goes on.

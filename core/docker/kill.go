@@ -100,7 +100,8 @@ func reaperSpec(image string, command []string, target container.InspectResponse
 	pids := int64(64)
 	host := &container.HostConfig{
 		PidMode: container.PidMode("container:" + target.ID), NetworkMode: "none", ReadonlyRootfs: true,
-		CapDrop: []string{"ALL"}, CapAdd: []string{"KILL", "SYS_PTRACE", "DAC_READ_SEARCH"}, // the last two read environments of other users
+		// To signal any user's processes, and to read their environment: it is a file of that user's, mode 0400.
+		CapDrop: []string{"ALL"}, CapAdd: []string{"KILL", "SYS_PTRACE", "DAC_READ_SEARCH"},
 		LogConfig: container.LogConfig{Type: "json-file"}, // its output is read back, whatever the engine's default is
 		Resources: container.Resources{Memory: 64 << 20, PidsLimit: &pids},
 	}
@@ -148,42 +149,19 @@ func (d *Docker) helperOutput(ctx context.Context, id string) (string, error) {
 	return strings.TrimSpace(b.String()), nil
 }
 
-// killHere ends the processes directly, when an exec of the container is visible in our own process table and carries
-// the marker: then that table is the engine's.
+// killHere ends the processes directly, when the container's own process is in our process table: then that is the engine's.
+// It looks at our own table only, because a number in another one (the server's, mounted) means another process here.
 func (d *Docker) killHere(ctx context.Context, target container.InspectResponse, marker string, grace time.Duration) (int, error) {
-	for _, execID := range target.ExecIDs {
-		res, err := call(ctx, d, readLimit, "inspect a process", func(ctx context.Context, api *dockersdk.Client) (dockersdk.ExecInspectResult, error) {
-			return api.ExecInspect(ctx, execID, dockersdk.ExecInspectOptions{})
-		})
-		if core.CodeOf(err) == core.CodeNotFound || err == nil && !res.Running {
-			continue
-		}
-		if err != nil {
-			return 0, err
-		}
-		if !d.visible(res.PID, marker) {
-			continue
-		}
-		n, err := reap.Run(ctx, d.cfg.ProcRoot, marker, grace)
-		if err != nil {
-			return n, core.Errorf(core.CodeUnavailable, "Cannot end the processes in %s: %w", strings.TrimPrefix(target.Name, "/"), err)
-		}
-		return n, nil
+	name := strings.TrimPrefix(target.Name, "/")
+	groups, err := os.ReadFile(filepath.Join(d.proc, strconv.Itoa(target.State.Pid), "cgroup"))
+	if err != nil || !strings.Contains(string(groups), target.ID) {
+		return 0, core.Errorf(core.CodeUnavailable, "Cannot end the processes in %s: the control plane knows neither an image of its own to do it from, nor sees the server's processes.", name)
 	}
-	if d.visible(target.State.Pid, "") {
-		return 0, nil // we see the engine's processes, and none carries the marker any more
-	}
-	return 0, core.Errorf(core.CodeUnavailable, "Cannot end the processes in %s: the control plane knows neither an image of its own to do it from, nor sees the server's processes.",
-		strings.TrimPrefix(target.Name, "/"))
-}
-
-// visible says whether the process is in our table and carries the marker; without a marker any environment will do.
-func (d *Docker) visible(pid int, marker string) bool {
-	env, err := os.ReadFile(filepath.Join(d.cfg.ProcRoot, strconv.Itoa(pid), "environ"))
+	n, err := reap.Run(ctx, d.proc, marker, grace)
 	if err != nil {
-		return false
+		return n, core.Errorf(core.CodeUnavailable, "Cannot end the processes in %s: %w", name, err)
 	}
-	return marker == "" || strings.Contains("\x00"+string(env)+"\x00", "\x00"+reap.Variable+"="+marker+"\x00")
+	return n, nil
 }
 
 // containerID finds our own container's id in what the kernel says of our mounts: the engine mounts /etc/hostname from

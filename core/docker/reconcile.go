@@ -9,12 +9,35 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 )
 
+// reconcileRetry is how long ReconcileWhenReady waits for an engine that is away.
+const reconcileRetry = 5 * time.Second
+
 // helperAge is how old a helper container must be to count as left behind.
 const helperAge = 2 * time.Minute
 
+// ReconcileWhenReady reconciles once in the background, as soon as the engine answers. It returns at once; Close ends it.
+func (d *Docker) ReconcileWhenReady() {
+	d.wg.Go(func() {
+		tick := time.NewTicker(reconcileRetry)
+		defer tick.Stop()
+		for {
+			err := d.Reconcile(d.ctx)
+			if err == nil || d.ctx.Err() != nil {
+				return
+			}
+			d.cfg.Log.Warn("what a crash left in the engine is not decided yet", "err", err)
+			select {
+			case <-d.ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
 // Reconcile finishes what a crash left in the middle: a recreation is completed when its new container runs, and taken back
-// when it does not; helper containers that nobody waits for are removed. Call it once at start, and when the engine is back
-// after a time without it. What another process is working on is left alone (see Config.LockDir).
+// when it does not; helper containers that nobody waits for are removed. Call it once at start.
+// What another process is working on is left alone (see Config.LockDir).
 func (d *Docker) Reconcile(ctx context.Context) error {
 	list, err := d.Containers(ctx)
 	if err != nil {

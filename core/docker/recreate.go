@@ -172,6 +172,9 @@ func (d *Docker) lock(name string) (unlock func(), err error) {
 	}
 	var f *os.File
 	if d.cfg.LockDir != "" {
+		if err := os.MkdirAll(d.cfg.LockDir, 0o700); err != nil {
+			return nil, core.Errorf(core.CodeInternal, "lock %s: %w", name, err)
+		}
 		// A container name is [a-zA-Z0-9][a-zA-Z0-9_.-]*, so it cannot leave the folder.
 		f, err = os.OpenFile(filepath.Join(d.cfg.LockDir, "recreate-"+cmp.Or(filepath.Base(name), "_")+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {

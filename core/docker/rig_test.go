@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/codematrx/matrx-ship/core/coretest"
 	"github.com/google/uuid"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	dockersdk "github.com/moby/moby/client"
 )
 
@@ -54,11 +56,14 @@ func setUp(m *testing.M) (int, error) {
 		return code, err
 	}
 	defer api.Close()
-	_, err = api.ImageRemove(context.Background(), imageName(), dockersdk.ImageRemoveOptions{Force: true})
-	if err != nil && codeOf(err) == core.CodeNotFound {
-		err = nil // no test asked for it
+	_, imageErr := api.ImageRemove(context.Background(), imageName(), dockersdk.ImageRemoveOptions{Force: true})
+	_, networkErr := api.NetworkRemove(context.Background(), networkName(), dockersdk.NetworkRemoveOptions{})
+	for _, err := range []error{imageErr, networkErr} {
+		if err != nil && codeOf(err) != core.CodeNotFound { // not found: no test asked for it
+			return code, err
+		}
 	}
-	return code, err
+	return code, nil
 }
 
 // buildGuest compiles the guest program and packs it.
@@ -73,24 +78,31 @@ func buildGuest(dir string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return pack("guest", program)
+}
+
+// pack makes an archive of one file.
+func pack(name string, content []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	if err := w.WriteHeader(&tar.Header{Name: "guest", Mode: 0o755, Size: int64(len(program))}); err != nil {
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(content))}); err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(program); err != nil {
+	if _, err := w.Write(content); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), w.Close()
+	err := w.Close()
+	return b.Bytes(), err
 }
 
 func imageName() string { return fmt.Sprintf("%sguest:%d", prefix, os.Getpid()) }
 
 // rig is a real engine with the test image.
 type rig struct {
-	d     *Docker
-	api   *dockersdk.Client // the back door: what the docker CLI does
-	usage *cgroup.Source
+	d       *Docker
+	api     *dockersdk.Client // the back door: what the docker CLI does
+	usage   *cgroup.Source
+	network string // of guests that name none
 }
 
 // newRig opens the engine of the environment, or that of the host given, with the test image in it.
@@ -106,12 +118,7 @@ func newRig(t testing.TB, host string) *rig {
 	res, err := api.ImageList(t.Context(), dockersdk.ImageListOptions{Filters: dockersdk.Filters{}.Add("reference", imageName())})
 	check(t, err)
 	if len(res.Items) == 0 {
-		body, err := api.ImageImport(t.Context(), dockersdk.ImageImportSource{Source: bytes.NewReader(guestTar), SourceName: "-"}, imageName(),
-			dockersdk.ImageImportOptions{Changes: []string{`ENTRYPOINT ["/guest"]`}})
-		check(t, err)
-		_, err = io.Copy(io.Discard, body)
-		check(t, err)
-		check(t, body.Close())
+		importRoot(t, api, guestTar, imageName())
 	}
 	img, err := api.ImageInspect(t.Context(), imageName())
 	check(t, err)
@@ -121,7 +128,22 @@ func newRig(t testing.TB, host string) *rig {
 	usage, err := cgroup.Open(cgroup.Config{Root: "/sys/fs/cgroup", Proc: "/proc", Engine: d, Else: d})
 	check(t, err)
 	t.Cleanup(func() { check(t, usage.Close()) })
-	return &rig{d, api, usage}
+	r := &rig{d, api, usage, "none"}
+	if host == "" {
+		r.network = ownNetwork(t, api)
+	}
+	return r
+}
+
+// importRoot makes an image of an archive, under a name or none.
+func importRoot(t testing.TB, api *dockersdk.Client, root []byte, name string) {
+	t.Helper()
+	body, err := api.ImageImport(t.Context(), dockersdk.ImageImportSource{Source: bytes.NewReader(root), SourceName: "-"}, name,
+		dockersdk.ImageImportOptions{Changes: []string{`ENTRYPOINT ["/guest"]`}})
+	check(t, err)
+	_, err = io.Copy(io.Discard, body)
+	check(t, err)
+	check(t, body.Close())
 }
 
 // plane is the engine as a control plane has it: usage comes from the kernel's files.
@@ -133,6 +155,22 @@ type plane struct {
 // Stats measures from the kernel's files.
 func (p plane) Stats(ctx context.Context, id string) (core.StatsSample, error) {
 	return p.usage.Stats(ctx, id)
+}
+
+// networkName is that of this run's own network: the default one is shared, and not always there.
+func networkName() string { return fmt.Sprintf("%snet-%d", prefix, os.Getpid()) }
+
+// ownNetwork makes the network when it is not there yet.
+func ownNetwork(t testing.TB, api *dockersdk.Client) string {
+	t.Helper()
+	_, err := api.NetworkInspect(t.Context(), networkName(), dockersdk.NetworkInspectOptions{})
+	if err == nil {
+		return networkName()
+	}
+	_, err = api.NetworkCreate(t.Context(), networkName(), dockersdk.NetworkCreateOptions{
+		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: netip.MustParsePrefix("10.217.40.0/24")}}}})
+	check(t, err)
+	return networkName()
 }
 
 // Docker is the engine under test.
@@ -158,6 +196,9 @@ func (r *rig) start(t testing.TB, opts dockersdk.ContainerCreateOptions) (id, na
 	opts.Name = name
 	if opts.HostConfig == nil {
 		opts.HostConfig = &container.HostConfig{}
+	}
+	if opts.HostConfig.NetworkMode == "" {
+		opts.HostConfig.NetworkMode = container.NetworkMode(r.network)
 	}
 	res, err := r.api.ContainerCreate(t.Context(), opts)
 	check(t, err)

@@ -120,12 +120,17 @@ func (d *Docker) DiskUsage(ctx context.Context) (core.DiskUsage, error) {
 func (d *Docker) Prune(ctx context.Context) (core.Pruned, error) {
 	return call(ctx, d, pruneLimit, "prune images and build cache", func(ctx context.Context, api *dockersdk.Client) (core.Pruned, error) {
 		var out core.Pruned
-		images, err := api.ImagePrune(ctx, dockersdk.ImagePruneOptions{Filters: dockersdk.Filters{}.Add("dangling", "true")})
+		dangling := dockersdk.Filters{}.Add("dangling", "true")
+		before, err := api.ImageList(ctx, dockersdk.ImageListOptions{Filters: dangling})
 		if err != nil {
 			return out, err
 		}
-		for _, gone := range images.Report.ImagesDeleted {
-			if gone.Deleted != "" {
+		images, err := api.ImagePrune(ctx, dockersdk.ImagePruneOptions{Filters: dangling})
+		if err != nil {
+			return out, err
+		}
+		for _, gone := range images.Report.ImagesDeleted { // holds layers too
+			if slices.ContainsFunc(before.Items, func(img image.Summary) bool { return img.ID == gone.Deleted }) {
 				out.Images++
 			}
 		}

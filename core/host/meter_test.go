@@ -14,7 +14,7 @@ import (
 func procOf(t *testing.T, dir string, user string) {
 	t.Helper()
 	files := map[string]string{
-		"stat":    "cpu  " + user + " 0 100 5000 700 0 0 0 999 0\ncpu0 1 2 3 4\ncpu1 1 2 3 4\nintr " + strings.Repeat("1 ", 50000) + "\n",
+		"stat":    "cpu  " + user + " 0 100 5" + user + " 7" + user + " 0 0 0 9" + user + " 0\ncpu0 1 2 3 4\ncpu1 1 2 3 4\nintr " + strings.Repeat("1 ", 50000) + "\n",
 		"loadavg": "1.25 0.5 0.1 1/200 4711\n",
 		"meminfo": "MemTotal:        4000 kB\nMemFree:          100 kB\nMemAvailable:    1000 kB\n",
 	}

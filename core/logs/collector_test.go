@@ -217,6 +217,34 @@ func TestAContainerThatStopsAndStartsIsFollowedOn(t *testing.T) {
 	expect(t, texts(readAll(t, st, core.LogQuery{})), "0", "1", "2")
 }
 
+// held is a source whose streams give a line and end when they are told to.
+type held struct{ opened, end chan struct{} }
+
+func (h held) ContainerLogs(ctx context.Context, _ string, since time.Time, _ bool) iter.Seq2[core.RawLog, error] {
+	return func(yield func(core.RawLog, error) bool) {
+		if !yield(core.RawLog{At: since.Add(1), Stream: "stdout", Text: []byte("x")}, nil) {
+			return
+		}
+		h.opened <- struct{}{}
+		<-h.end
+	}
+}
+
+func TestAStartToldBeforeTheOldStreamEndsOpensANewOne(t *testing.T) {
+	h := held{opened: make(chan struct{}), end: make(chan struct{})}
+	c := collect(t, openStore(t, Config{}), h)
+	c.Track("app", "c1")
+	<-h.opened
+	c.Track("app", "c1")
+	h.end <- struct{}{}
+	select {
+	case <-h.opened:
+	case <-time.After(5 * time.Second):
+		t.Error("the stream was not opened again")
+	}
+	close(h.end)
+}
+
 func TestARenamedContainerGoesOnUnderItsNewName(t *testing.T) {
 	e, dir := newEngine(), t.TempDir()
 	st := openStore(t, Config{Dir: dir})

@@ -14,8 +14,7 @@ type cursor struct {
 	snap snapshot
 	sel  *selector
 	back bool
-	from uint64 // sequence numbers in [from, to)
-	to   uint64
+	from uint64 // the first sequence number
 
 	stage  stage
 	key    int64
@@ -100,16 +99,17 @@ func (c *cursor) nextUnit() {
 			}
 			continue
 		}
-		if g := &c.snap.segments[i]; g.end > c.from && g.first < c.to && c.sel.mayHold(g.min, g.max, g.levels) {
+		if g := &c.snap.segments[i]; g.end > c.from && c.sel.mayHold(g.min, g.max, g.levels) {
 			c.stage, c.key = stageSegment, c.bound(g.min, g.max)
 			return
 		}
 	}
 	c.stage = stageEnd
+	c.text, c.buf, c.frame, c.spans = nil, nil, nil, nil
 }
 
 func (c *cursor) wants(m blockMeta) bool {
-	return m.end() > c.from && m.firstSeq < c.to && c.sel.mayHold(m.min, m.max, m.levels)
+	return m.end() > c.from && c.sel.mayHold(m.min, m.max, m.levels)
 }
 
 // openUnit opens the current segment.
@@ -117,7 +117,7 @@ func (c *cursor) openUnit() {
 	g := &c.snap.segments[c.pick(c.unit, len(c.snap.segments)+len(c.snap.memory))]
 	f, err := c.snap.service.openSegment(g.segment, g.blocks)
 	if err != nil {
-		c.fail(g.min, g.max, g.count, err.Error())
+		c.fail(g.min, g.max, min(g.count, int64(g.end-max(g.first, c.from))), err.Error())
 		return
 	}
 	c.file, c.blocks, c.block = f, f.blocks, -1
@@ -154,7 +154,7 @@ func (c *cursor) decode() {
 	if c.memory == nil {
 		text, err := c.unpack(m)
 		if err != nil {
-			c.fail(m.min, m.max, int64(m.lines), err.Error())
+			c.fail(m.min, m.max, int64(m.end()-max(m.firstSeq, c.from)), err.Error())
 			return
 		}
 		c.text = text
@@ -182,7 +182,7 @@ func (c *cursor) unpack(m blockMeta) ([]byte, error) {
 func (c *cursor) nextLine() {
 	for ; c.line < len(c.spans); c.line++ {
 		s := c.spans[c.pick(c.line, len(c.spans))]
-		if seq := c.meta().firstSeq + uint64(s.line); seq < c.from || seq >= c.to {
+		if seq := c.meta().firstSeq + uint64(s.line); seq < c.from {
 			continue
 		}
 		at, err := parseTime(c.text[s.start : int(s.start)+timeLen])

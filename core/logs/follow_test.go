@@ -32,14 +32,15 @@ func TestFollowingHasNeitherAHoleNorARepeatAtTheSeam(t *testing.T) {
 			return len(got) > 0 && got[len(got)-1] == fmt.Sprintf("line %d", n-1)
 		})
 		f.mu.Lock()
-		next := 0
+		next, gaps := 0, []core.LogGap{}
 		for _, l := range f.lines {
 			if l.Gap != nil {
 				next += int(l.Gap.Dropped)
+				gaps = append(gaps, *l.Gap)
 				continue
 			}
 			if want := fmt.Sprintf("line %d", next); l.Text != want {
-				t.Errorf("%q where %q was due", l.Text, want)
+				t.Errorf("%q where %q was due, after %+v", l.Text, want, gaps)
 				break
 			}
 			next++
@@ -158,6 +159,9 @@ func TestTheRingOfAServiceIsBounded(t *testing.T) {
 	}
 	if len(lines) != 1+maxRingLines || lines[1].Text != fmt.Sprintf("line %d", 2*maxRingLines) {
 		t.Errorf("%d lines, the first is %q", len(lines), lines[1].Text)
+	}
+	if r := v.subs[0].service.ring; r.first != r.next || r.bytes != 0 {
+		t.Errorf("the ring keeps %d lines of %d bytes that everybody has taken", r.next-r.first, r.bytes)
 	}
 	long := entry{at: at(0), text: []byte(strings.Repeat("x", maxText))}
 	put(t, st, "app", slices.Repeat([]entry{long}, 100)...)

@@ -54,6 +54,34 @@ func TestAMatchIsWhatPackageRegexpSays(t *testing.T) {
 	}
 }
 
+func TestChoosingLinesOfABlockMissesNone(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 9))
+	var w timeWriter
+	b, lines := &rawBlock{}, []string{}
+	for i := range 3000 {
+		lines = append(lines, randomText(r))
+		b.add(&w, entry{at: at(i), stream: streamOut, container: "0123456789ab", text: []byte(lines[i])}, core.LevelUnknown)
+	}
+	for _, expr := range patterns {
+		f, err := newFilter(core.LogQuery{Match: expr})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got, want []string
+		for _, s := range f.selector().choose(b.text, b.blockMeta, nil) {
+			got = append(got, fmt.Sprintf("%d %q", s.line, b.text[int(s.start)+textStart(b.text[s.start:s.end]):s.end]))
+		}
+		for i, line := range lines {
+			if f.pattern == nil || f.pattern.re.MatchString(line) {
+				want = append(want, fmt.Sprintf("%d %q", i, line))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %d lines, want %d", expr, len(got), len(want))
+		}
+	}
+}
+
 func TestCaseIsIgnoredUnlessThePatternHasAnUpperCaseLetter(t *testing.T) {
 	for expr, upper := range map[string]bool{
 		"error": false, "Error": true, `\W\S\D\B\pL\PN\p{Lu}\x4A\x{AB}`: false, `(?P<Name>x)`: false, `(?<Name>x)`: false, "É": true, "é": false,

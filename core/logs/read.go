@@ -38,7 +38,7 @@ func (st *Store) Read(ctx context.Context, q core.LogQuery) iter.Seq2[core.LogLi
 	}
 }
 
-// part is what is to be read of one service: lines with a sequence number in [from, snap.next).
+// part is what is to be read of one service: the lines of a snapshot from a sequence number on.
 type part struct {
 	snap snapshot
 	from uint64
@@ -99,7 +99,7 @@ func merge(ctx context.Context, parts []part, f *filter, back bool, yield func(c
 		}
 	}()
 	for _, p := range parts {
-		c := &cursor{snap: p.snap, sel: sel, back: back, from: p.from, to: p.snap.next}
+		c := &cursor{snap: p.snap, sel: sel, back: back, from: p.from}
 		if c.advance(); c.stage != stageEnd {
 			push(&heap, c, before)
 		}

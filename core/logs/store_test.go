@@ -172,6 +172,7 @@ func TestATornSegmentIsReadUpToItsDamage(t *testing.T) {
 					t.Fatalf("%s at %d: line %d is %q", damage, at, i, l.Text)
 				}
 			}
+			eventually(t, "what is torn is cut off", func() bool { return du(t, dir) == st.Stats().OnDisk })
 			put(t, st, "app", numbered("after", 0, 3)...)
 			if again := readAll(t, st, core.LogQuery{}); len(again) != len(got)+3 || again[len(again)-1].Text != "after 2" {
 				t.Fatalf("%s at %d: writing on gives %d lines after %d", damage, at, len(again), len(got))
@@ -225,6 +226,42 @@ func TestADamagedBlockOfAClosedSegmentIsAGap(t *testing.T) {
 	st = openStore(t, Config{Dir: dir})
 	if again := readAll(t, st, core.LogQuery{}); again[len(again)-1].Text != got[len(got)-1].Text {
 		t.Fatalf("the last line is %q", again[len(again)-1].Text)
+	}
+}
+
+func TestATailThatABlockHasReplacedIsNotReadTwice(t *testing.T) {
+	dir := t.TempDir()
+	st := openStore(t, Config{Dir: dir})
+	tails := func() []string {
+		names, err := filepath.Glob(filepath.Join(dir, "app", "tail-*.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	put(t, st, "app", numbered("line", 0, 10)...)
+	eventually(t, "a tail", func() bool { return len(tails()) == 1 })
+	first := tails()[0]
+	stale, err := os.ReadFile(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, st, "app", numbered("line", 10, 3000)...)
+	eventually(t, "the block replaces its tail", func() bool { return len(tails()) == 1 && tails()[0] != first })
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// As if the process had been killed between writing the block and removing the tail.
+	if err := os.WriteFile(first, stale, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	st = openStore(t, Config{Dir: dir})
+	got := readAll(t, st, core.LogQuery{})
+	if len(got) != 3000 || got[2999].Text != "line 2999" {
+		t.Errorf("%d lines", len(got))
+	}
+	if _, err := os.Stat(first); !os.IsNotExist(err) {
+		t.Errorf("the stale tail is still there: %v", err)
 	}
 }
 

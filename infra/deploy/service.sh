@@ -7,5 +7,5 @@ define_deploy() {
 	service_port "$port_deploy_ssh" 2222
 	service_port "$port_deploy_http" 3000
 	service_route "deploy.$domain" 3000
-	plane_common "$matrx_root/apps/deploy/data"
+	plane_common "$matrx_root/apps/deploy/data" "$port_manager_ssh"
 }

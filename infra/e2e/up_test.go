@@ -192,6 +192,10 @@ func TestACheckoutAtAPathWithASpaceHasItsOwnStack(t *testing.T) {
 	if out, err := script(t, clone, "up.sh", env); err != nil {
 		t.Fatalf("up: %v\n%s", err, out)
 	}
+	theirs := projectEnv(s.Project, s.shift())
+	if out, err := script(t, clone, "up.sh", theirs); err == nil || !strings.Contains(out, "is up from another checkout, "+checkout(t)) {
+		t.Errorf("up of the first stack's project from the clone: %v\n%s", err, out)
+	}
 	other := stackAt(t, filepath.Join(clone, ".local/project-matrx-space/stack.json"))
 	writeNote(t, other, "in the other stack")
 	if err := hasNote(other, "in the other stack"); err != nil {

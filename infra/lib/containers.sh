@@ -3,6 +3,7 @@
 # service_begin and service_apply; service_apply makes what runs equal to it and leaves alone what already is.
 
 label_project=com.matrx.project
+label_checkout=com.matrx.checkout
 changes=0 # containers made, replaced or started by this run
 
 # service_begin NAME KIND LAYER HEALTH starts a definition. NAME is the service's name on a server; the container
@@ -10,7 +11,7 @@ changes=0 # containers made, replaced or started by this run
 service_begin() {
 	svc_name=$1 svc_container=$prefix$1 svc_image='' svc_env_file='' svc_grace=20
 	svc_args=() svc_networks=() svc_ports=() svc_command=()
-	service_label "$label_project=$project" "com.docker.compose.project=$project" "com.docker.compose.service=$1" \
+	service_label "$label_project=$project" "$label_checkout=$repo" "com.docker.compose.project=$project" "com.docker.compose.service=$1" \
 		com.docker.compose.oneoff=False com.docker.compose.container-number=1 \
 		"com.matrx.service=$1" "com.matrx.kind=$2" "com.matrx.layer=$3" "com.matrx.health=$4"
 }
@@ -81,6 +82,14 @@ service_apply() {
 	*) die "a container named $svc_container exists and does not belong to project $project; rename or remove it, or choose another MATRX_PROJECT" ;;
 	esac
 	changes=$((changes + 1))
+}
+
+# refuse_second_checkout stops before it would take over the stack that another clone brought up under the same name.
+refuse_second_checkout() {
+	local other
+	other=$(docker ps -a --filter "label=$label_project=$project" --format "{{.Label \"$label_checkout\"}}" |
+		grep -vxF -e "$repo" -e '' | head -n 1) || return 0
+	die "project $project is up from another checkout, $other; run make down there, or choose another MATRX_PROJECT and MATRX_PORT_SHIFT here"
 }
 
 # container_state prints "PROJECT CONFIG-HASH STATE" of a container, or nothing when there is none.

@@ -15,7 +15,7 @@ ensure_keys() {
 	ensure_user_key
 	admin_keys=$(<"$local_key.pub")
 	for file in "$HOME"/.ssh/*.pub; do
-		[[ $(head -n 1 "$file") =~ ^(ssh-|ecdsa-|sk-) ]] || continue
+		[[ -r $file && $(head -n 1 "$file") =~ ^(ssh-|ecdsa-|sk-) ]] || continue
 		admin_keys+=$'\n'$(head -n 1 "$file")
 		say "may log in: $file"
 	done

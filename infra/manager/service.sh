@@ -7,13 +7,13 @@ define_manager() {
 	service_port "$port_manager_ssh" 2222
 	service_port "$port_manager_http" 3000
 	service_route "manager.$domain" 3000
-	plane_common "$matrx_root/apps/server-manager/data"
+	plane_common "$matrx_root/apps/server-manager/data" "$port_deploy_ssh"
 }
 
 # plane_settings are handed to the planes as they are in the environment of `make up`, when they are there.
 plane_settings=(MATRX_SSH_CA MATRX_SHELL_ROLE MATRX_LOG_MAX_BYTES MATRX_LOG_MAX_AGE)
 
-# plane_common DATA-DIR is a control plane's definition: no root, no capability, nothing writable but MATRX_ROOT
+# plane_common DATA-DIR SIBLING-PORT is a control plane's definition: no root, no capability, nothing writable but MATRX_ROOT
 # and /tmp. It does hold the engine's socket, so who may operate it rules the host: see the handbook.
 plane_common() {
 	local name
@@ -21,7 +21,8 @@ plane_common() {
 	service_env "MATRX_SERVER_NAME=$server_name" "MATRX_DOMAIN=$domain" "MATRX_PROJECT=$project" \
 		"MATRX_ROOT=$matrx_root" "MATRX_DATA_DIR=$1" MATRX_SSH_ADDR=:2222 MATRX_HTTP_ADDR=:3000 \
 		"MATRX_ADMIN_KEYS=$admin_keys" DOCKER_HOST=unix:///var/run/docker.sock TRAEFIK_API_URL=http://traefik:8082 \
-		MATRX_CGROUP_ROOT=/host/cgroup MATRX_PROC_ROOT=/host/proc "HOME=$1"
+		MATRX_CGROUP_ROOT=/host/cgroup MATRX_PROC_ROOT=/host/proc "HOME=$1" \
+		"MATRX_SIBLING_SSH=ssh -p $2 $listen"
 	for name in "${plane_settings[@]}"; do
 		[[ -z ${!name:-} ]] || service_env "$name=${!name}"
 	done

@@ -29,6 +29,6 @@ postgres_common() {
 	svc_args+=(--user 999:999 --shm-size 128m --stop-signal SIGINT --volume "$2:/var/lib/postgresql/data"
 		--tmpfs "/var/run/postgresql:rw,nosuid,nodev,size=1m,uid=999,gid=999,mode=2775")
 	svc_command=(postgres -c 'listen_addresses=*' -c shared_buffers=64MB -c max_connections=50
-		-c log_connections=on -c 'log_line_prefix=%m [%p] %u@%d ')
+		-c 'log_line_prefix=%m [%p] %u@%d ')
 	service_apply
 }

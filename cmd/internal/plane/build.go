@@ -46,8 +46,10 @@ func build(ctx context.Context, cfg core.Config, charter core.Charter, log *slog
 		}
 	}()
 	data := cfg.Data(charter)
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return b, fmt.Errorf("make the data folder: %w", err)
+	for _, folder := range []string{data, locks(cfg)} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return b, fmt.Errorf("make a folder of MATRX_ROOT: %w", err)
+		}
 	}
 	parts, err := b.parts(ctx, cfg, charter, data, log)
 	if err != nil {
@@ -60,6 +62,9 @@ func build(ctx context.Context, cfg core.Config, charter core.Charter, log *slog
 	b.closes = append(b.closes, b.core.Close)
 	return b, nil
 }
+
+// locks is the folder of the locks that both planes of a server share.
+func locks(cfg core.Config) string { return filepath.Join(cfg.Root, "locks") }
 
 // parts opens the adapters.
 func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter, data string, log *slog.Logger) (core.Parts, error) {
@@ -77,11 +82,12 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 		return p, err
 	}
 	p.Journal, b.closes = j, append(b.closes, j.Close)
-	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, ProcRoot: cfg.ProcRoot, LockDir: filepath.Join(cfg.Root, "locks"), Log: log})
+	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, LockDir: locks(cfg), Log: log})
 	if err != nil {
 		return p, err
 	}
 	p.Docker, b.closes = engine, append(b.closes, engine.Close)
+	engine.ReconcileWhenReady()
 	if p.Usage, err = b.usage(cfg, engine); err != nil {
 		return p, err
 	}

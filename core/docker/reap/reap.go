@@ -68,14 +68,18 @@ func Run(ctx context.Context, proc, marker string, grace time.Duration) (int, er
 	seen := map[identity]bool{}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	quiet := 0 // looks in a row without finding one: a process may be between two of them while we look
 	for begin := time.Now(); ; {
 		alive, err := find(proc, marker, seen)
 		if err != nil {
 			return len(seen), err
 		}
 		waited := time.Since(begin)
+		if quiet++; len(alive) > 0 {
+			quiet = 0
+		}
 		switch {
-		case len(alive) == 0:
+		case quiet == 2:
 			return len(seen), nil
 		case waited > grace+Leeway:
 			return len(seen), fmt.Errorf("%d processes are still there", len(alive))
