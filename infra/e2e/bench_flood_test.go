@@ -107,7 +107,7 @@ func echoes(home *sshdtest.Screen, span time.Duration) []time.Duration {
 		screen := home.Text()
 		before, start := cursor(screen), time.Now()
 		home.Type(away(screen))
-		home.WaitFor("another row", func(screen string) bool { now := cursor(screen); return now != "" && now != before })
+		home.WaitFor("another row", func(screen string) bool { now := cursor(screen); return now >= 0 && now != before })
 		took = append(took, time.Since(start))
 	}
 	return took
@@ -122,11 +122,11 @@ func away(screen string) string {
 	return "k"
 }
 
-// cursor is the service in the row with the cursor; empty when there is none.
-func cursor(screen string) string {
-	_, row, _ := strings.Cut(screen, "▌")
-	if fields := strings.Fields(row); len(fields) > 1 {
-		return fields[1]
+// cursor is the line of the screen that the cursor is in; -1 when there is none.
+func cursor(screen string) int {
+	above, _, ok := strings.Cut(screen, "▌")
+	if !ok {
+		return -1
 	}
-	return ""
+	return strings.Count(above, "\n")
 }
