@@ -97,6 +97,8 @@ func privateEngine(t *testing.T) (host string, engine processes) {
 	cmd := exec.Command("dockerd", "--host", host, "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
 		"--pidfile", filepath.Join(dir, "pid"), "--bridge=none", "--iptables=false")
 	cmd.Stdout, cmd.Stderr = said, said
+	// In a network namespace of its own: an engine without a bridge removes docker0, which belongs to the machine's engine.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
