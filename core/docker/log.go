@@ -5,12 +5,17 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"strconv"
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
 	dockersdk "github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/versions"
 )
+
+// restEntries is how far back the rest of a log is looked for first: the engine finds the last entries fast, but a time only by
+// reading the file from its beginning. It is less than told surely remembers.
+const restEntries = 20_000
 
 // outOfStep is how much older than another stream's newest entry one may be that comes later.
 const outOfStep = time.Second
@@ -36,6 +41,7 @@ type logRequest struct {
 	tty    bool
 	since  time.Time
 	follow bool
+	tail   int // entries from the end; 0 means all
 }
 
 // pumpLogs hands fragments on until the log ends (nil), the reader has enough, or the stream breaks.
@@ -53,15 +59,36 @@ func (d *Docker) pumpLogs(ctx context.Context, id string, since time.Time, follo
 	if err != nil {
 		return err
 	}
-	if at := handed.newest(); at.Add(-outOfStep).After(since) {
-		req.since = at.Add(-outOfStep)
-	}
-	req.follow = false // the rest of it, at rest
-	err = d.readLog(ctx, req, func(l core.RawLog) bool { return handed.had(l) || yield(l) })
+	req.follow = false
+	err = d.readRest(ctx, req, handed, yield)
 	if core.CodeOf(err) == core.CodeNotFound {
 		return nil // removed, and its log with it
 	}
 	return err
+}
+
+// readRest hands on what the followed log did not, from the log at rest.
+func (d *Docker) readRest(ctx context.Context, req logRequest, handed told, yield func(core.RawLog) bool) error {
+	rest := func(l core.RawLog) bool { return handed.had(l) || yield(l) }
+	newest := handed.newest()
+	if newest.IsZero() {
+		return d.readLog(ctx, req, rest)
+	}
+	req.tail = restEntries
+	begun, short := false, false
+	err := d.readLog(ctx, req, func(l core.RawLog) bool {
+		short = short || !begun && l.At.After(newest)
+		begun = true
+		return !short && rest(l)
+	})
+	if !short {
+		return err
+	}
+	req.tail = 0
+	if at := newest.Add(-outOfStep); at.After(req.since) {
+		req.since = at
+	}
+	return d.readLog(ctx, req, rest)
 }
 
 // followsBadly knows the engines with the faults that told mends.
@@ -73,6 +100,9 @@ func (d *Docker) followsBadly() bool {
 // readLog is one request to the engine.
 func (d *Docker) readLog(ctx context.Context, req logRequest, yield func(core.RawLog) bool) error {
 	opts := dockersdk.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: req.follow}
+	if req.tail > 0 {
+		opts.Tail = strconv.Itoa(req.tail)
+	}
 	if !req.since.IsZero() {
 		opts.Since = sinceOf(req.since)
 	}
