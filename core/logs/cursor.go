@@ -117,7 +117,7 @@ func (c *cursor) openUnit() {
 	g := &c.snap.segments[c.pick(c.unit, len(c.snap.segments)+len(c.snap.memory))]
 	f, err := c.snap.service.openSegment(g.segment, g.blocks)
 	if err != nil {
-		c.fail(g.min, g.max, g.count, err.Error())
+		c.fail(g.min, g.max, min(g.count, int64(g.end-max(g.first, c.from))), err.Error())
 		return
 	}
 	c.file, c.blocks, c.block = f, f.blocks, -1
@@ -154,7 +154,7 @@ func (c *cursor) decode() {
 	if c.memory == nil {
 		text, err := c.unpack(m)
 		if err != nil {
-			c.fail(m.min, m.max, int64(m.lines), err.Error())
+			c.fail(m.min, m.max, int64(m.end()-max(m.firstSeq, c.from)), err.Error())
 			return
 		}
 		c.text = text

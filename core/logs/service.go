@@ -18,6 +18,8 @@ type service struct {
 	name  string
 	wake  chan struct{} // capacity 1: the writer has something new to do
 
+	names sync.RWMutex // guards the names of segments: held while a file is opened by its name, or gets another
+
 	mu      sync.Mutex // guards everything below
 	closed  []*segment // oldest first
 	open    *segment   // nil before the first block
