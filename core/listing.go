@@ -269,7 +269,7 @@ func (s *services) takeIn(c census, details map[string]ContainerDetail, d doubt)
 	s.engine.Seen = now
 	s.engine.Info.Containers, s.engine.Info.Running = len(c.list), c.running()
 	s.board.hurry(now, s.board.heeded(changed, d)...)
-	begin, end := s.tracking(c)
+	begin, end := s.tracking(c, details, d)
 	s.stale = true
 	s.mu.Unlock()
 	for _, id := range end {
@@ -286,9 +286,16 @@ func (s *services) takeIn(c census, details map[string]ContainerDetail, d doubt)
 	}
 }
 
+// tracked is a container whose log is collected.
+type tracked struct {
+	service string
+	runs    bool
+}
+
 // tracking decides whose log is to be collected from now on, and whose no longer. A container that has ended stays:
-// its last lines may be on their way, and it may start again.
-func (s *services) tracking(c census) (begin map[string]string, end []string) {
+// its last lines may be on their way, and it may start again. Collecting ends with the container's run, so one that runs
+// and may have been started since the last listing begins anew, which does nothing to a log that is followed still.
+func (s *services) tracking(c census, details map[string]ContainerDetail, d doubt) (begin map[string]string, end []string) {
 	begin = map[string]string{}
 	for i := range c.list {
 		id := c.list[i].ID
@@ -297,12 +304,16 @@ func (s *services) tracking(c census) (begin map[string]string, end []string) {
 			continue
 		}
 		old, ok := s.tracks[id]
-		if ok && old != owner.name {
+		if ok && old.service != owner.name {
 			end = append(end, id)
 		}
-		if !ok || old != owner.name {
-			s.tracks[id], begin[id] = owner.name, owner.name
+		now := tracked{owner.name, c.list[i].State == "running"}
+		_, inspected := details[id]
+		started := now.runs && (!old.runs || inspected || d.all || d.containers[id])
+		if !ok || old.service != owner.name || started {
+			begin[id] = owner.name
 		}
+		s.tracks[id] = now
 	}
 	for id := range s.tracks {
 		if owner, ok := c.owners[id]; !ok || HomeOf(owner.kind) != s.charter.Name {
