@@ -44,6 +44,7 @@ func (st *Store) Search(ctx context.Context, q core.LogQuery) iter.Seq2[core.Log
 			wg.Go(s.work)
 		}
 		s.plan(st.parts(q))
+		s.borrow(st.lent(q.Services, &f))
 		s.run()
 	}
 }
@@ -112,6 +113,16 @@ func (s *search) plan(parts []part) {
 				t := target{service: p.snap.service, blocks: []blockMeta{b.blockMeta}, memory: b.text, min: b.min, max: b.max}
 				push(&s.targets, t, newer)
 			}
+		}
+	}
+}
+
+// borrow adds what is found in the engine's logs. They are read to their end before the first hit is yielded.
+func (s *search) borrow(all []*lent) {
+	load(s.ctx, all, s.filter, s.limit)
+	for _, l := range all {
+		for _, line := range l.lines {
+			push(&s.hits, line, newerLine)
 		}
 	}
 }
