@@ -190,9 +190,15 @@ func (l *logScreen) take(b batch[core.LogLine]) tea.Cmd {
 	return l.feed.next()
 }
 
-// sameLine knows a line again. One that is not kept here has no number, but its time and text.
+// sameLine knows a line again: by its number, or where it is not kept here and has none, by its time and text.
 func sameLine(a, b core.LogLine) bool {
-	return a.Service == b.Service && a.Seq == b.Seq && a.At.Equal(b.At) && a.Text == b.Text && (a.Gap == nil) == (b.Gap == nil)
+	if a.Service != b.Service || (a.Gap == nil) != (b.Gap == nil) {
+		return false
+	}
+	if a.Seq != 0 || b.Seq != 0 {
+		return a.Seq == b.Seq
+	}
+	return a.At.Equal(b.At) && a.Text == b.Text
 }
 
 // forget drops what was expanded of lines that have gone.
