@@ -14,7 +14,6 @@ import (
 
 const (
 	fragmentSize = 16 << 10 // the most that is handed on at once, and what the engine cuts lines into
-	readBuffer   = 32 << 10 // one for each followed log, and most of those are silent: it must only hold a fragment
 	headerSize   = 8        // of a frame: stream, three zeros, length
 	stampSize    = len("2006-01-02T15:04:05.000000000Z")
 	streamStderr = 2
@@ -35,7 +34,7 @@ type logReader struct {
 }
 
 func newLogReader(r io.Reader, tty bool) *logReader {
-	return &logReader{r: bufio.NewReaderSize(r, readBuffer), tty: tty}
+	return &logReader{r: bufio.NewReaderSize(r, 2*fragmentSize), tty: tty}
 }
 
 // read gives the next fragment, valid until the next call, or io.EOF.
