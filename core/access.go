@@ -52,41 +52,56 @@ func newAccess(c *Core) *access {
 		a.loadStore()
 	}
 	a.look()
+	a.shareAgain()
 	return a
 }
 
-// run follows the files until ctx ends, and then waits for the audit of sessions that are closing.
+// run follows the files until ctx ends, and then waits for the audit of sessions that are closing. What it writes has a
+// goroutine of its own: a disk that hangs must not keep a revoked key working.
 func (a *access) run(ctx context.Context) {
+	var writing sync.WaitGroup
+	writing.Go(func() { a.eachTick(ctx, func() { a.shareAgain(); a.saveUses(ctx) }) })
+	a.eachTick(ctx, a.look)
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	a.wg.Wait()
+	writing.Wait()
+}
+
+// eachTick does something again and again until ctx ends.
+func (a *access) eachTick(ctx context.Context, do func()) {
 	tick := time.NewTicker(a.every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			a.mu.Lock()
-			a.closed = true
-			a.mu.Unlock()
-			a.wg.Wait()
 			return
 		case <-tick.C:
-			a.look()
-			a.saveUses(ctx)
+			do()
 		}
 	}
 }
 
-// look reads again what may have changed behind our back, and writes again what could not be written.
+// look reads again what may have changed behind our back.
 func (a *access) look() {
 	changed := a.lookAtEnvironment()
-	if a.c.charter.Access {
-		a.changes.Lock()
-		a.share()
-		a.changes.Unlock()
-	} else {
+	if !a.c.charter.Access {
 		changed = a.lookAtShared() || changed
 	}
 	if changed {
 		a.announce()
 	}
+}
+
+// shareAgain writes again what could not be written for the other plane, or what somebody else changed.
+func (a *access) shareAgain() {
+	if !a.c.charter.Access {
+		return
+	}
+	a.changes.Lock()
+	defer a.changes.Unlock()
+	a.share()
 }
 
 // loadStore takes people and keys from the journal's tables.

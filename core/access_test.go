@@ -299,6 +299,33 @@ func TestKeysOfTheEnvironmentFileFollowTheFile(t *testing.T) {
 	})
 }
 
+func TestAKeyIsRevokedWhileTheDiskHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		path := filepath.Join(w.root, "admin_keys")
+		one, print1 := newKeyText(t, "one")
+		two, _ := newKeyText(t, "two")
+		write(t, path, one+"\n"+two+"\n", 0o600)
+		w.cfg.AdminKeys, w.cfg.AdminKeysFile = one+"\n"+two+"\n", path
+		c := w.open(t)
+		free := make(chan struct{})
+		w.journal.set(func() { w.journal.stuck = free })
+		s, ended := signIn(t, c, print1) // its first use is due to be written
+		time.Sleep(2500 * time.Millisecond)
+		if len(ended) != 0 {
+			t.Fatal("the session ended too early")
+		}
+		write(t, path, two+"\n", 0o600)
+		time.Sleep(4 * time.Second)
+		if _, _, ok := c.FindKey(print1); ok || len(ended) != 1 {
+			t.Errorf("the key works: %v, sessions ended: %d", ok, len(ended))
+		}
+		w.journal.set(func() { w.journal.stuck = nil })
+		close(free)
+		s.Close()
+	})
+}
+
 func TestAnEmptyEnvironmentFileCountsWhenTheStoreHasAnAdmin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

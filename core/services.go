@@ -56,7 +56,7 @@ type services struct {
 	usage   hostUsage
 	faults  faultAges
 	doubt   doubt
-	tracks  map[string]string // containers whose log is collected, and their services
+	tracks  map[string]tracked // by container
 	last    *Snapshot
 	stale   bool // last does not show what is known
 	rev     uint64
@@ -72,7 +72,7 @@ func newServices(c *Core, p Parts) *services {
 		journal: p.Journal, logs: p.Logs, log: c.log, now: c.now,
 		hub: NewHub[*Snapshot](1), changed: signal(), urgent: signal(), kick: signal(), probes: signal(), looked: signal(),
 		listing: make(chan struct{}, 1), board: newBoard(c.charter, ownContainer()),
-		tracks: map[string]string{}, faults: faultAges{}, stale: true,
+		tracks: map[string]tracked{}, faults: faultAges{}, stale: true,
 	}
 	s.engine = EngineState{Problem: notAsked, Since: c.started}
 	s.life, s.end = context.WithCancel(context.Background())

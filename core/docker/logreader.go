@@ -14,6 +14,7 @@ import (
 
 const (
 	fragmentSize = 16 << 10 // the most that is handed on at once, and what the engine cuts lines into
+	readBuffer   = 32 << 10 // one for each followed log, and most of those are silent: it must only hold a fragment
 	headerSize   = 8        // of a frame: stream, three zeros, length
 	stampSize    = len("2006-01-02T15:04:05.000000000Z")
 	streamStderr = 2
@@ -34,7 +35,7 @@ type logReader struct {
 }
 
 func newLogReader(r io.Reader, tty bool) *logReader {
-	return &logReader{r: bufio.NewReaderSize(r, 128<<10), tty: tty}
+	return &logReader{r: bufio.NewReaderSize(r, readBuffer), tty: tty}
 }
 
 // read gives the next fragment, valid until the next call, or io.EOF.

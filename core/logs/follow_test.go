@@ -32,14 +32,15 @@ func TestFollowingHasNeitherAHoleNorARepeatAtTheSeam(t *testing.T) {
 			return len(got) > 0 && got[len(got)-1] == fmt.Sprintf("line %d", n-1)
 		})
 		f.mu.Lock()
-		next := 0
+		next, gaps := 0, []core.LogGap{}
 		for _, l := range f.lines {
 			if l.Gap != nil {
 				next += int(l.Gap.Dropped)
+				gaps = append(gaps, *l.Gap)
 				continue
 			}
 			if want := fmt.Sprintf("line %d", next); l.Text != want {
-				t.Errorf("%q where %q was due", l.Text, want)
+				t.Errorf("%q where %q was due, after %+v", l.Text, want, gaps)
 				break
 			}
 			next++

@@ -186,7 +186,10 @@ func (st *Store) trimOldest(ctx context.Context, s *service, report *core.LogTri
 	}
 	g := s.closed[0]
 	s.mu.Unlock()
-	if err := st.root.Remove(path.Join(s.name, g.name)); err != nil && !os.IsNotExist(err) {
+	s.names.RLock()
+	name := g.name
+	s.names.RUnlock()
+	if err := st.root.Remove(path.Join(s.name, name)); err != nil && !os.IsNotExist(err) {
 		return fmt.Errorf("trim log segment: %w", err)
 	}
 	s.mu.Lock()

@@ -24,8 +24,8 @@ const (
 	maxSegMarks = 4096 // containers remembered per segment, the newest
 )
 
-// segment is one file of blocks. All fields but those that readers copy are guarded by the service's mutex; of blocks
-// only new ones are appended, so that a copy of the slice stays true.
+// segment is one file of blocks. Its fields are guarded by the service's mutex, the name by the service's names; to blocks
+// new ones are only appended, so that a copy of the slice stays true.
 type segment struct {
 	name     string
 	size     int64 // bytes on disk
@@ -140,23 +140,19 @@ type segmentFile struct {
 
 // openSegment opens a segment for reading. It fails with core.CodeNotFound when the segment was trimmed meanwhile.
 func (s *service) openSegment(g *segment, blocks []blockMeta) (*segmentFile, error) {
-	for range 3 { // it may be renamed once, when it is closed, and removed once
-		s.mu.Lock()
-		name := g.name
-		s.mu.Unlock()
-		f, err := s.store.root.Open(path.Join(s.name, name))
-		if os.IsNotExist(err) {
-			continue
-		}
-		if err != nil {
-			return nil, core.Errorf(core.CodeInternal, "open log segment %s: %w", name, err)
-		}
-		if blocks != nil {
-			return &segmentFile{f, blocks}, nil
-		}
-		return withIndex(f, name)
+	s.names.RLock()
+	name := g.name
+	f, err := s.store.root.Open(path.Join(s.name, name))
+	s.names.RUnlock()
+	switch {
+	case os.IsNotExist(err):
+		return nil, core.Errorf(core.CodeNotFound, "log segment %s of %s was trimmed", name, s.name)
+	case err != nil:
+		return nil, core.Errorf(core.CodeInternal, "open log segment %s: %w", name, err)
+	case blocks != nil:
+		return &segmentFile{f, blocks}, nil
 	}
-	return nil, core.Errorf(core.CodeNotFound, "log segment %s of %s was trimmed", g.name, s.name)
+	return withIndex(f, name)
 }
 
 // withIndex reads the list of blocks of a file that has one, and closes the file when it cannot.

@@ -18,6 +18,8 @@ type service struct {
 	name  string
 	wake  chan struct{} // capacity 1: the writer has something new to do
 
+	names sync.RWMutex // guards the names of segments: held while a file is opened by its name, or gets another
+
 	mu      sync.Mutex // guards everything below
 	closed  []*segment // oldest first
 	open    *segment   // nil before the first block
@@ -28,6 +30,7 @@ type service struct {
 	lost    *core.LogGap // lines that could not be kept since the last one that could
 	trouble string       // why nothing can be written
 	refs    int          // streams that write here
+	lent    int          // containers that are read from the engine; guarded by the store's mutex, too
 	viewers []*subscription
 	ring    *ring         // what they read; nil without any
 	writing bool          // a writer runs
@@ -68,7 +71,7 @@ func (s *service) append(ctx context.Context, e entry) error {
 	if s.store.isClosed() {
 		return errClosed
 	}
-	s.publish(e, level)
+	s.publish(e, level, s.next)
 	s.count(e)
 	if s.makeRoom() {
 		s.add(e, level)

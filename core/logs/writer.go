@@ -242,17 +242,28 @@ func (s *service) closeSegment() error {
 	if err := s.closeFile(); err != nil {
 		return fmt.Errorf("close segment: %w", err)
 	}
-	if err := s.store.root.Rename(path.Join(s.name, openName), path.Join(s.name, name)); err != nil {
+	if err := s.rename(g, name); err != nil {
 		return fmt.Errorf("close segment: %w", err)
 	}
 	s.mu.Lock()
-	g.name, g.blocks = name, nil
+	g.blocks = nil
 	g.size += int64(len(index))
 	s.addDisk(int64(len(index)))
 	s.closed, s.open, s.seal = append(s.closed, g), nil, false
 	over := s.size
 	s.mu.Unlock()
 	s.store.keepIfOver(over)
+	return nil
+}
+
+// rename gives a segment another name, on disk and for readers at once.
+func (s *service) rename(g *segment, name string) error {
+	s.names.Lock()
+	defer s.names.Unlock()
+	if err := s.store.root.Rename(path.Join(s.name, g.name), path.Join(s.name, name)); err != nil {
+		return err
+	}
+	g.name = name
 	return nil
 }
 
