@@ -40,7 +40,7 @@ type statusRow struct {
 // statusRows is the order of the page, worst first, with the glyphs of the console.
 var statusRows = []statusRow{
 	{core.Unhealthy, "✗", 0}, {core.Down, "■", 0}, {core.Starting, "◐", 0},
-	{core.Unproven, "?", 0}, {core.Paused, "‖", 0}, {core.Healthy, "●", 0},
+	{core.Unproven, "◇", 0}, {core.Paused, "‖", 0}, {core.Healthy, "●", 0},
 }
 
 func newStatusPage() (*statusPage, error) {

@@ -196,3 +196,12 @@ func TestLivePagesAreBounded(t *testing.T) {
 		t.Fatalf("one stream too many got %d", res.StatusCode)
 	}
 }
+
+func TestStatusPageDrawsStatesAsTheConsoleDoes(t *testing.T) {
+	health := fine()
+	health.Services = map[core.HealthState]int{core.Unproven: 2}
+	base, _ := door(t, health)
+	if _, body := get(t, base+"/"); !strings.Contains(body, "◇") {
+		t.Errorf("an unproven service has another glyph:\n%s", body)
+	}
+}
