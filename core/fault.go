@@ -175,7 +175,9 @@ func serviceFaults(in faultInput, k *known) []faultFact {
 	}
 	switch k.health.State {
 	case Down:
-		add(downSeverity(k), "health", downWords(k), downAdvice(in, k), k.health.Since)
+		if !endedWell(k) {
+			add(Critical, "health", downWords(k), downAdvice(in, k), k.health.Since)
+		}
 	case Unhealthy:
 		add(Critical, "health", unhealthyWords(k), unhealthyAdvice(in, k), k.health.Since)
 	case Paused:
@@ -201,13 +203,10 @@ func serviceFaults(in faultInput, k *known) []faultFact {
 	return facts
 }
 
-// downSeverity is a warning only for what was run by hand and ended well.
-func downSeverity(k *known) Severity {
+// endedWell is true for a container that somebody ran by hand and that came to its end: it did what it was for.
+func endedWell(k *known) bool {
 	ended := k.missing.IsZero() && k.detail.ExitCode == 0 && !restartsItself(k.detail.RestartPolicy)
-	if k.kind == KindCustom && !k.labelled && ended {
-		return Warning
-	}
-	return Critical
+	return ended && k.kind == KindCustom && !k.labelled
 }
 
 func downWords(k *known) string {
