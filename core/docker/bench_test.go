@@ -17,7 +17,7 @@ import (
 )
 
 // benchLines is how many lines, of some 110 bytes, one run pours out.
-const benchLines = 400_000
+const benchLines = 500_000
 
 // TestBenchFollow compares our reading of a log with the docker CLI's, in turns on the same engine.
 func TestBenchFollow(t *testing.T) {
