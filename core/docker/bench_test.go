@@ -17,7 +17,7 @@ import (
 )
 
 // benchLines is how many lines, of some 110 bytes, one run pours out.
-const benchLines = 400_000
+const benchLines = 500_000
 
 // TestBenchFollow compares our reading of a log that is written with the docker CLI's, in turns on the same engine. What a
 // whole Manager collects while a log is written is measured end to end.

@@ -15,7 +15,7 @@ import (
 
 // restEntries is how far back the rest of a log is looked for first: the engine finds the last entries fast, but a time only by
 // reading the file from its beginning. It is less than told surely remembers.
-const restEntries = 20_000
+const restEntries = 4_000
 
 // outOfStep is how much older than another stream's newest entry one may be that comes later.
 const outOfStep = time.Second
