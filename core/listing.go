@@ -276,7 +276,11 @@ func (s *services) takeIn(c census, details map[string]ContainerDetail, d doubt)
 		s.collect.Untrack(id)
 	}
 	for id, name := range begin {
-		s.collect.Track(name, id)
+		if HomeOf(c.owners[id].kind) == s.charter.Name {
+			s.collect.Track(name, id)
+		} else {
+			s.collect.Borrow(name, id)
+		}
 	}
 	ring(s.probes)
 	if back || len(changed) > 0 {
@@ -286,21 +290,22 @@ func (s *services) takeIn(c census, details map[string]ContainerDetail, d doubt)
 	}
 }
 
-// tracked is a container whose log is collected.
+// tracked is a container whose log is collected or borrowed.
 type tracked struct {
 	service string
 	runs    bool
 }
 
-// tracking decides whose log is to be collected from now on, and whose no longer. A container that has ended stays:
-// its last lines may be on their way, and it may start again. Collecting ends with the container's run, so one that runs
-// and may have been started since the last listing begins anew, which does nothing to a log that is followed still.
+// tracking decides whose log is to be collected from now on, or borrowed where another plane collects it, and whose no
+// longer. A container that has ended stays: its last lines may be on their way, and it may start again. Collecting ends
+// with the container's run, so one that runs and may have been started since the last listing begins anew, which does
+// nothing to a log that is followed still.
 func (s *services) tracking(c census, details map[string]ContainerDetail, d doubt) (begin map[string]string, end []string) {
 	begin = map[string]string{}
 	for i := range c.list {
 		id := c.list[i].ID
 		owner, ok := c.owners[id]
-		if !ok || HomeOf(owner.kind) != s.charter.Name {
+		if !ok {
 			continue
 		}
 		old, ok := s.tracks[id]
@@ -316,7 +321,7 @@ func (s *services) tracking(c census, details map[string]ContainerDetail, d doub
 		s.tracks[id] = now
 	}
 	for id := range s.tracks {
-		if owner, ok := c.owners[id]; !ok || HomeOf(owner.kind) != s.charter.Name {
+		if _, ok := c.owners[id]; !ok {
 			delete(s.tracks, id)
 			end = append(end, id)
 		}

@@ -9,10 +9,11 @@ import (
 func TestARoleOfAnotherReleaseInTheJournalDoesNotStopTheStartAndMayDoNothing(t *testing.T) {
 	w := newWorld(t)
 	line, _ := newKeyText(t, "eve@desk")
-	fingerprint, _, _, err := ParseKey(line)
+	key, err := ParseKey(line)
 	if err != nil {
 		t.Fatal(err)
 	}
+	fingerprint := key.Fingerprint()
 	for _, rec := range []Record{
 		{Table: auditTable, Key: "a", Op: RecordNote, Body: json.RawMessage(`{"phase":"intent","op":"service.restart","risk":"change","actor":{"name":"eve","role":"auditor"}}`)},
 		{Table: jobsTable, Key: "j", Op: RecordPut, Ver: 1, Body: json.RawMessage(`{"id":"j","kind":"disk.prune","state":"done","by":{"name":"eve","role":"auditor"}}`)},

@@ -136,10 +136,18 @@ func runLogServices(k *call) error {
 	return k.answer(notNil(list), func(w io.Writer) {
 		t := table{head: []string{"SERVICE", "LIVE", "LINES", "SIZE", "FIRST", "LAST", "CONTAINERS"}}
 		for _, s := range list {
-			t.add(s.Service, yes(s.Live), fmt.Sprint(s.Lines), core.FormatBytes(s.Bytes), stamp(s.First), stamp(s.Last), fmt.Sprint(len(s.Containers)))
+			t.add(s.Service, liveText(s), fmt.Sprint(s.Lines), core.FormatBytes(s.Bytes), stamp(s.First), stamp(s.Last), fmt.Sprint(len(s.Containers)))
 		}
 		t.print(w, "No logs have been collected yet.")
 	})
+}
+
+// liveText says whether lines come now, and from where when they are not collected here.
+func liveText(s core.LogService) string {
+	if s.Borrowed {
+		return "engine"
+	}
+	return yes(s.Live)
 }
 
 func yes(b bool) string {

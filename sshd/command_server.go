@@ -67,7 +67,8 @@ func runInfra(k *call) error {
 }
 
 func printInfra(w io.Writer, in core.Infrastructure) {
-	fmt.Fprintf(w, "engine %s, API %s, %s; Traefik %s\n\n", in.Engine.Version, in.Engine.API, in.Engine.OS, in.Traefik)
+	fmt.Fprintf(w, "engine %s, API %s, %s; Traefik %s\n\n", core.SafeText(in.Engine.Version), core.SafeText(in.Engine.API),
+		core.SafeText(in.Engine.OS), core.SafeText(in.Traefik))
 	routes := table{head: []string{"ROUTE", "RULE", "SERVICE", "SERVERS", "STATUS"}}
 	for _, r := range in.Routes {
 		routes.add(r.Name, r.Rule, r.Service, strings.Join(r.Servers, ", "), r.Status)

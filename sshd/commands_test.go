@@ -56,6 +56,11 @@ func TestCommandsEndWithTheExitCodeOfTheirError(t *testing.T) {
 		{"services of a kind", core.RoleViewer, []string{"services", "--kind", "ship-db"}, sshd.ExitOK, "ship-demo-db", ""},
 		{"flags after the argument", core.RoleViewer, []string{"show", "ship-demo", "--json"}, sshd.ExitOK, `"name": "ship-demo"`, ""},
 		{"help of one", core.RoleViewer, []string{"help", "logs"}, sshd.ExitOK, "--since", ""},
+		{"help of the shell", core.RoleViewer, []string{"help", "shell"}, sshd.ExitOK, "SERVICE [COMMAND...]", ""},
+		{"help of nothing", core.RoleViewer, []string{"help", "frobnicate"}, sshd.ExitUsage, "", `no command "frobnicate"`},
+		{"help of two", core.RoleViewer, []string{"help", "logs", "status"}, sshd.ExitUsage, "", "exactly one command"},
+		{"help of help", core.RoleViewer, []string{"help", "--help"}, sshd.ExitOK, "Usage: help", ""},
+		{"help as a flag", core.RoleViewer, []string{"--help"}, sshd.ExitOK, "Commands:", ""},
 		{"help by flag", core.RoleViewer, []string{"restart", "--help"}, sshd.ExitOK, "--grace", ""},
 		{"unknown command", core.RoleAdmin, []string{"frobnicate"}, sshd.ExitUsage, "", `no command "frobnicate"`},
 		{"unknown flag", core.RoleAdmin, []string{"status", "--frob"}, sshd.ExitUsage, "", "frob"},
@@ -191,5 +196,31 @@ func TestACommandWhoseReaderHasGoneEnds(t *testing.T) {
 	var errw bytes.Buffer
 	if code := sshd.Run(ctx, p.Core, []string{"status"}, gone{}, &errw); code != sshd.ExitFailed {
 		t.Errorf("exit %d", code)
+	}
+}
+
+func TestHelpAnswersAsJSON(t *testing.T) {
+	p := planetest.New(t, core.ManagerCharter(), nil)
+	got := say(p.As(t, core.RoleViewer), p, "help", "--json")
+	var list []struct{ Name, Args, Summary string }
+	if err := json.Unmarshal([]byte(got.out), &list); err != nil || got.code != sshd.ExitOK {
+		t.Fatalf("%v: exit %d, %s%s", err, got.code, got.out, got.err)
+	}
+	var names []string
+	for _, c := range list {
+		names = append(names, c.Name)
+		if c.Summary == "" {
+			t.Errorf("%s has no summary", c.Name)
+		}
+	}
+	if !slices.Equal(names, sshd.Names()) {
+		t.Errorf("got %v", names)
+	}
+	got = say(p.As(t, core.RoleViewer), p, "help", "logs", "--json")
+	var one struct {
+		Flags []struct{ Name, Usage string }
+	}
+	if err := json.Unmarshal([]byte(got.out), &one); err != nil || len(one.Flags) < 5 {
+		t.Errorf("%v: %s%s", err, got.out, got.err)
 	}
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +155,20 @@ func TestTimeSpansGoIntoTheQuery(t *testing.T) {
 		c.shows("◐ reading", "from 1999-12-31 22:00:01 to")
 		if calls := c.world.called("log.read"); len(calls) != 1 || !strings.Contains(calls[0], "Until:1999-12-31 23:30:00") {
 			t.Errorf("a span with an end was not read: %q", calls)
+		}
+	})
+}
+
+func TestLinesOfAStreamThatWasReplacedAreDropped(t *testing.T) {
+	inLogs(t, full(), func(c *console) {
+		l := c.app.screen().(*logScreen)
+		old := l.feed
+		c.press("L")
+		c.pass(time.Second)
+		before := l.ring.end()
+		c.send(batch[core.LogLine]{from: old, items: logLines("ship-demo", 9)})
+		if l.ring.end() != before {
+			t.Error("lines of the old query were shown under the new one")
 		}
 	})
 }
@@ -333,4 +348,26 @@ func TestSearchScreen(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestAJSONLineIsScannedByItsMessage(t *testing.T) {
+	l := &logScreen{}
+	cases := []struct{ name, pattern, text, want string }{
+		{"message first, time and level left out", "", `{"time":"x","level":"INFO","msg":"request","path":"/healthz","status":200}`, "request  path=/healthz status=200"},
+		{"no message", "", `{"ts":1,"n":2}`, "n=2"},
+		{"nothing but time and level", "", `{"ts":1,"level":"info"}`, `{"ts":1,"level":"info"}`},
+		{"plain text", "", "GET / 200", "GET / 200"},
+		{"half a JSON line", "", `{"msg":"x`, `{"msg":"x`},
+		{"a match that would be hidden", `"msg"`, `{"msg":"x","n":1}`, `{"msg":"x","n":1}`},
+		{"a match that stays", "x", `{"msg":"x","n":1}`, "x  n=1"},
+	}
+	for _, c := range cases {
+		l.re = nil
+		if c.pattern != "" {
+			l.re = regexp.MustCompile(c.pattern)
+		}
+		if got := l.brief(c.text); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
 }

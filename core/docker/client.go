@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -119,7 +120,7 @@ func (d *Docker) current() *dockersdk.Client {
 
 // negotiate makes a connection and puts it into place.
 func (d *Docker) negotiate(ctx context.Context) (*dockersdk.Client, error) {
-	api, err := dockersdk.New(dockersdk.WithHost(d.cfg.Host), dockersdk.WithUserAgent("matrx-ship"))
+	api, err := dockersdk.New(dockersdk.WithHTTPClient(httpClient()), dockersdk.WithHost(d.cfg.Host), dockersdk.WithUserAgent("matrx-ship"))
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +135,15 @@ func (d *Docker) negotiate(ctx context.Context) (*dockersdk.Client, error) {
 		return api, old.Close() // closes idle connections only; calls under way go on
 	}
 	return api, nil
+}
+
+// httpClient is the SDK's own, but for a larger buffer than 4 KiB: a log comes in many small chunks. HTTP/2 is left out because
+// its preparation makes the SDK believe in TLS.
+func httpClient() *http.Client {
+	only := new(http.Protocols)
+	only.SetHTTP1(true)
+	return &http.Client{CheckRedirect: dockersdk.CheckRedirect,
+		Transport: &http.Transport{ReadBufferSize: 32 << 10, MaxIdleConns: 6, IdleConnTimeout: 30 * time.Second, Protocols: only}}
 }
 
 // probe asks an engine that is away, at once and then each second, until it answers. The answer may come from another

@@ -6,43 +6,67 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 )
 
-// repeats leaves out what an engine gives twice: an entry that is older than one before it in the same stream, and whose time
-// was seen already. An older one that was not seen is handed on: the server's clock may have been set back.
-type repeats struct {
-	follow  bool
-	streams map[string]*repeated
-}
+// told remembers what of a log was handed on, for the engines before 23 (API 1.42), whose followed logs have two faults: a
+// file that is rotated meanwhile is given once more from its beginning, and the stream may end with the container before the
+// last entries came.
+type told map[string]*toldStream
 
-// repeated is one stream's part of it.
-type repeated struct {
-	last   time.Time // the newest entry so far
+// toldStream is one stream's part of it.
+type toldStream struct {
+	last   time.Time // of the newest entry
+	equal  int       // entries with that very time: fragments of one line share it
 	within bool      // in the middle of a repetition
-	seen   sieve     // times of entries that were handed on
+	seen   sieve     // times of all entries
 }
 
-// skip says whether the entry, read now, is a repetition.
-func (r *repeats) skip(l core.RawLog, now time.Time) bool {
-	if !r.follow {
-		return false
+func (t told) stream(name string) *toldStream {
+	if t[name] == nil {
+		t[name] = &toldStream{}
 	}
-	s := r.streams[l.Stream]
-	if s == nil {
-		if r.streams == nil {
-			r.streams = map[string]*repeated{}
-		}
-		s = &repeated{}
-		r.streams[l.Stream] = s
-	}
+	return t[name]
+}
+
+// repeated says whether an entry of the followed log, read now, was there before: it is older than the one before it in its
+// stream, and its time was seen. An older one that was not seen is no repetition: the server's clock may have been set back.
+func (t told) repeated(l core.RawLog, now time.Time) bool {
+	s := t.stream(l.Stream)
 	at := uint64(l.At.UnixNano())
 	older := l.At.Before(s.last) || s.within && l.At.Equal(s.last)
 	if s.within = older && s.seen.has(at); s.within {
 		return true
 	}
 	s.seen.add(at)
-	if !older || s.last.After(now) { // forward, or the clock was set back
-		s.last = l.At
+	switch {
+	case l.At.Equal(s.last):
+		s.equal++
+	case !older || s.last.After(now): // forward, or the clock was set back
+		s.last, s.equal = l.At, 1
 	}
 	return false
+}
+
+// had says whether an entry of the log at rest, read after the followed one ended, was handed on by that.
+func (t told) had(l core.RawLog) bool {
+	s := t.stream(l.Stream)
+	switch {
+	case l.At.After(s.last):
+		return false
+	case l.At.Before(s.last):
+		return s.seen.has(uint64(l.At.UnixNano()))
+	}
+	s.equal--
+	return s.equal >= 0
+}
+
+// newest is the time of the newest entry.
+func (t told) newest() time.Time {
+	var at time.Time
+	for _, s := range t {
+		if s.last.After(at) {
+			at = s.last
+		}
+	}
+	return at
 }
 
 const (

@@ -16,7 +16,7 @@ func TestWhatTheEngineRepeatsIsLeftOutAndAClockSetBackIsNot(t *testing.T) {
 		return core.RawLog{At: base.Add(time.Duration(second)*time.Second + 1), Stream: "stdout"}
 	}
 	now := base.Add(time.Hour)
-	again := repeats{follow: true}
+	again := told{}
 	for i, c := range []struct {
 		l    core.RawLog
 		now  time.Time
@@ -40,14 +40,28 @@ func TestWhatTheEngineRepeatsIsLeftOutAndAClockSetBackIsNot(t *testing.T) {
 		{late(1), now, false},                       // it was set back, and is read later
 		{late(2), now, true},
 	} {
-		if got := again.skip(c.l, c.now); got != c.skip {
+		if got := again.repeated(c.l, c.now); got != c.skip {
 			t.Errorf("entry %d (%s %s): skipped %v", i, c.l.At.Format(time.TimeOnly), c.l.Stream, got)
 		}
 	}
-	whole := repeats{}
-	for _, second := range []int{3, 1} {
-		if whole.skip(entry(second, "stdout"), now) {
-			t.Error("a log that is not followed lost an entry")
+}
+
+func TestTheRestIsHandedOnOnce(t *testing.T) {
+	base := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	entry := func(second int, stream string) core.RawLog {
+		return core.RawLog{At: base.Add(time.Duration(second) * time.Second), Stream: stream}
+	}
+	handed := told{}
+	log := []core.RawLog{entry(1, "stdout"), entry(4, "stderr"), entry(3, "stdout"), entry(3, "stdout"), entry(3, "stdout"), entry(5, "stdout"), entry(2, "stderr")}
+	for _, l := range log[:4] { // it ended in the middle of a line of three fragments
+		handed.repeated(l, base.Add(time.Hour))
+	}
+	if at := handed.newest(); !at.Equal(base.Add(4 * time.Second)) {
+		t.Errorf("newest %s", at)
+	}
+	for i, l := range log {
+		if got, want := handed.had(l), i < 4; got != want {
+			t.Errorf("entry %d: had %v", i, got)
 		}
 	}
 }

@@ -103,24 +103,30 @@ func (s stack) benchFollowing(t *testing.T, image string, client *gossh.Client) 
 func echoes(home *sshdtest.Screen, span time.Duration) []time.Duration {
 	var took []time.Duration
 	for end, n := time.Now().Add(span), 0; time.Now().Before(end); n++ {
-		key := "j"
-		if n%4 >= 2 {
-			key = "k"
-		}
 		<-time.After(time.Duration(n%7) * 10 * time.Millisecond) // nobody presses in step with the screen's frames
-		before, start := cursor(home.Text()), time.Now()
-		home.Type(key)
-		home.WaitFor("another row", func(screen string) bool { now := cursor(screen); return now != "" && now != before })
+		screen := home.Text()
+		before, start := cursor(screen), time.Now()
+		home.Type(away(screen))
+		home.WaitFor("another row", func(screen string) bool { now := cursor(screen); return now >= 0 && now != before })
 		took = append(took, time.Since(start))
 	}
 	return took
 }
 
-// cursor is the service in the row with the cursor; empty when there is none.
-func cursor(screen string) string {
-	_, row, _ := strings.Cut(screen, "▌")
-	if fields := strings.Fields(row); len(fields) > 1 {
-		return fields[1]
+// away is the key that moves the cursor, wherever the table's order has put it: up, unless it is in the first row.
+func away(screen string) string {
+	above, _, _ := strings.Cut(screen, "\n▌")
+	if strings.HasPrefix(strings.TrimSpace(above[strings.LastIndexByte(above, '\n')+1:]), "SERVICE") {
+		return "j"
 	}
-	return ""
+	return "k"
+}
+
+// cursor is the line of the screen that the cursor is in; -1 when there is none.
+func cursor(screen string) int {
+	above, _, ok := strings.Cut(screen, "▌")
+	if !ok {
+		return -1
+	}
+	return strings.Count(above, "\n")
 }

@@ -66,6 +66,30 @@ func TestLogsGoOnAfterTheAppIsRestarted(t *testing.T) {
 	})
 }
 
+func TestLogsOfServicesThatTheOtherPlaneCollectsAreRead(t *testing.T) {
+	s := theStack(t)
+	for _, service := range []string{"traefik", "matrx-manager"} {
+		if r := s.ssh(t, "logs", service, "--tail", "5"); r.code != 0 || strings.TrimSpace(r.out) == "" {
+			t.Errorf("the Manager on %s: exit %d: %s%s", service, r.code, r.out, r.err)
+		}
+	}
+	mark := fmt.Sprintf("/t-borrowed-%d", time.Now().UnixNano())
+	s.visit(t, mark)
+	eventually(t, 15*time.Second, "the app's line on the Deploy Server", func() bool {
+		r := s.sshDeploy(t, "logs", "ship-demo", "--since", "1h", "--grep", mark)
+		return r.code == 0 && strings.Contains(r.out, mark)
+	})
+	if r := s.sshDeploy(t, "log-services"); !strings.Contains(r.out, "engine") {
+		t.Errorf("exit %d: %s%s", r.code, r.out, r.err)
+	}
+	term := open(t, 120, 40, append(append([]string{"ssh"}, s.sshArgs(t, s.Ports.DeploySSH, s.Key)...), "logs", "ship-demo", "--follow", "--tail", "1")...)
+	follow := fmt.Sprintf("/t-lent-%d", time.Now().UnixNano())
+	eventually(t, 15*time.Second, "a request in the log that the Deploy Server follows", func() bool {
+		s.visit(t, follow)
+		return strings.Contains(strings.ReplaceAll(term.screen(), "\n", ""), follow)
+	})
+}
+
 func TestLogsRefuseABadPatternInWords(t *testing.T) {
 	s := theStack(t)
 	if r := s.ssh(t, "logs", "ship-demo", "--grep", "'a('"); r.code != 2 || !strings.Contains(r.err, "a(") {
