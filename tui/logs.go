@@ -191,7 +191,7 @@ func (l *logScreen) take(b batch[core.LogLine]) tea.Cmd {
 
 // sameLine knows a line again. One that is not kept here has no number, but its time and text.
 func sameLine(a, b core.LogLine) bool {
-	return a.Service == b.Service && a.Seq == b.Seq && a.At.Equal(b.At) && a.Text == b.Text && (a.Gap == nil) == (b.Gap == nil)
+	return a.Service == b.Service && a.Seq == b.Seq && (a.Seq != 0 || a.At.Equal(b.At) && a.Text == b.Text)
 }
 
 // forget drops what was expanded of lines that have gone.
