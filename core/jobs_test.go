@@ -162,6 +162,20 @@ func TestAJobThatCannotBePutOnRecordDoesNotStart(t *testing.T) {
 	}
 }
 
+func TestAReliefOperationMayWriteItsStateWithTheReserve(t *testing.T) {
+	w := newWorld(t)
+	c := w.open(t)
+	w.journal.set(func() { w.journal.full = true })
+	for _, relief := range []bool{true, false} {
+		op := Op[struct{}, Done]{"test.write", "Write a row", Change, RoleOperator, true, relief, func(ctx context.Context, c *Core, _ struct{}) (Done, error) {
+			return Done{}, c.commit(ctx, edit{"test", "row", 1})
+		}}
+		if _, err := op.Run(as(t, RoleOperator), c, struct{}{}); (err == nil) != relief {
+			t.Fatalf("relief %v: %v", relief, err)
+		}
+	}
+}
+
 func TestTheEndOfAJobIsWrittenLaterWhenTheJournalRefusedIt(t *testing.T) {
 	w := newWorld(t)
 	c := w.open(t)

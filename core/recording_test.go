@@ -131,10 +131,10 @@ func shelve(t testing.TB, c *Core, w *world, age time.Duration, size int) string
 	t.Helper()
 	id := newShellID()
 	row := recordingRow{Recording: Recording{ID: id, Service: "x", Started: time.Now().Add(-age), Size: int64(size)}}
-	if err := c.commit(as(t, RoleAdmin), edit{recordingsTable, id, row}); err != nil {
+	write(t, filepath.Join(w.cfg.Data(w.charter), recordingsFolder, castFile(id)), castHead, 0o600)
+	if err := c.commit(as(t, RoleAdmin), edit{recordingsTable, id, row}); err != nil { // from now on it may be tidied
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(w.cfg.Data(w.charter), recordingsFolder, castFile(id)), castHead, 0o600)
 	return id
 }
 

@@ -41,7 +41,7 @@ take_down() { "$repo/infra/down.sh" --clean; }
 
 main() {
 	check_settings
-	mkdir -p "$log_dir" "$cache_dir"
+	mkdir -p "$local_dir" "$log_dir" "$cache_dir"
 	step "What the tests need"
 	need_stack_packages
 	need_test_packages

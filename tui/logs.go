@@ -149,6 +149,7 @@ func (l *logScreen) reload() tea.Cmd {
 	return l.feed.next()
 }
 
+// Update takes an answer, a newer state or a key in.
 func (l *logScreen) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case batch[core.LogLine]:

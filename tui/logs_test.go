@@ -158,6 +158,20 @@ func TestTimeSpansGoIntoTheQuery(t *testing.T) {
 	})
 }
 
+func TestLinesOfAStreamThatWasReplacedAreDropped(t *testing.T) {
+	inLogs(t, full(), func(c *console) {
+		l := c.app.screen().(*logScreen)
+		old := l.feed
+		c.press("L")
+		c.pass(time.Second)
+		before := l.ring.end()
+		c.send(batch[core.LogLine]{from: old, items: logLines("ship-demo", 9)})
+		if l.ring.end() != before {
+			t.Error("lines of the old query were shown under the new one")
+		}
+	})
+}
+
 func TestTimesAreReadAsOperatorsWriteThem(t *testing.T) {
 	now := time.Date(2026, 11, 21, 15, 0, 0, 0, time.UTC)
 	for text, want := range map[string]string{

@@ -55,26 +55,42 @@ func (l *logScreen) nothing(w, h int) string {
 	}
 }
 
-// status is the line over the log: whose, what of it, and whether it moves.
+// status is the line over the log: whose, whether it moves, and what of it.
 func (l *logScreen) status(w int) string {
 	st := l.st
-	parts := []string{st.bold.draw(cut(l.caption(), max(w/3, 20)))}
+	parts := append([]string{st.bold.draw(cut(l.caption(), max(w/3, 20))), l.motion()}, l.selection()...)
+	if l.ring != nil {
+		parts = append(parts, st.dim.draw(plural(l.ring.len(), "line", "lines")))
+		if l.ring.gaps > 0 {
+			parts = append(parts, st.warn.draw("▲ "+number(l.ring.lost)+" missing in "+plural(l.ring.gaps, "gap", "gaps")))
+		}
+	}
+	return cut(" "+strings.Join(parts, st.faint.draw(" · ")), w)
+}
+
+// motion says whether lines come.
+func (l *logScreen) motion() string {
 	switch {
 	case l.err != nil:
-		parts = append(parts, st.bad.draw("✗ ended"))
+		return l.st.bad.draw("✗ ended")
 	case l.ended:
-		parts = append(parts, st.dim.draw("■ complete"))
+		return l.st.dim.draw("■ complete")
 	case !l.query.Until.IsZero():
-		parts = append(parts, st.accent.draw("◐ reading"))
+		return l.st.accent.draw("◐ reading")
 	case l.tail:
-		parts = append(parts, st.ok.draw("● following"))
+		return l.st.ok.draw("● following")
 	case l.held:
-		parts = append(parts, st.warn.draw("‖ paused, nothing more fits; G follows"))
+		return l.st.warn.draw("‖ paused, nothing more fits; G follows")
 	default:
-		parts = append(parts, st.warn.draw("‖ paused")+st.dim.draw(" "+number(int64(l.ring.end()-l.seen))+" new, G follows"))
+		return l.st.warn.draw("‖ paused") + l.st.dim.draw(" "+number(int64(l.ring.end()-l.seen))+" new, G follows")
 	}
+}
+
+// selection says what of the log is shown.
+func (l *logScreen) selection() []string {
+	var parts []string
 	if l.query.MinLevel != core.LevelUnknown {
-		parts = append(parts, st.accent.draw("level ≥ "+st.level(l.query.MinLevel).word))
+		parts = append(parts, l.st.accent.draw("level ≥ "+l.st.level(l.query.MinLevel).word))
 	}
 	if l.query.Match != "" {
 		words := "/" + safe(l.query.Match)
@@ -84,18 +100,12 @@ func (l *logScreen) status(w int) string {
 		if l.allRows {
 			words += " highlighted"
 		}
-		parts = append(parts, st.accent.draw(words))
+		parts = append(parts, l.st.accent.draw(words))
 	}
 	if l.span != "" {
-		parts = append(parts, st.dim.draw(l.span))
+		parts = append(parts, l.st.dim.draw(l.span))
 	}
-	if l.ring != nil {
-		parts = append(parts, st.dim.draw(plural(l.ring.len(), "line", "lines")))
-		if l.ring.gaps > 0 {
-			parts = append(parts, st.warn.draw("▲ "+number(l.ring.lost)+" missing in "+plural(l.ring.gaps, "gap", "gaps")))
-		}
-	}
-	return cut(" "+strings.Join(parts, st.faint.draw(" · ")), w)
+	return parts
 }
 
 // rows draws from top until the room is filled, with the cursor's line in it.

@@ -107,7 +107,7 @@ func lonely(args ...string) (opts *container.HostConfig, command []string) {
 func TestAHungEngineIsRefusedAtOnceAndFoundAgain(t *testing.T) {
 	e := newEngine(t)
 	r := newRig(t, e.host)
-	ctx := within(t, 2*time.Minute)
+	ctx := bounded(t, 2*time.Minute)
 	host, args := lonely("sleep")
 	id, _ := r.start(t, guest(host, args...))
 	events := make(chan core.EngineEvent, 16)
@@ -163,7 +163,7 @@ func TestAHungEngineIsRefusedAtOnceAndFoundAgain(t *testing.T) {
 func TestARestartedEngineBreaksStreamsAndIsFoundAgain(t *testing.T) {
 	e := newEngine(t)
 	r := newRig(t, e.host)
-	ctx := within(t, 3*time.Minute)
+	ctx := bounded(t, 3*time.Minute)
 	host, args := lonely("say", "hello")
 	id, _ := r.start(t, guest(host, args...))
 	ready, ended := make(chan struct{}), make(chan error, 2)
@@ -210,7 +210,7 @@ func TestARestartedEngineBreaksStreamsAndIsFoundAgain(t *testing.T) {
 func TestPruneRemovesDanglingImagesOnly(t *testing.T) {
 	e := newEngine(t)
 	r := newRig(t, e.host)
-	ctx := within(t, time.Minute)
+	ctx := bounded(t, time.Minute)
 	root, err := pack("other", []byte("content of its own"))
 	check(t, err)
 	importRoot(t, r.api, root, "")

@@ -12,37 +12,79 @@ import (
 	"github.com/moby/moby/client/pkg/versions"
 )
 
+// outOfStep is how much older than another stream's newest entry one may be that comes later.
+const outOfStep = time.Second
+
 // ContainerLogs yields a container's log from the first entry at or after since (zero: from its beginning). A followed one
-// ends silently when the container does, and with an error when the stream breaks. A fragment without the line's end is
-// Partial, also the last one of a process that ended within a line.
+// ends silently when the container does (lines of its next run may have come already), and with an error when the stream
+// breaks. A fragment without the line's end is Partial, also the last one of a process that ended within a line.
 func (d *Docker) ContainerLogs(ctx context.Context, id string, since time.Time, follow bool) iter.Seq2[core.RawLog, error] {
 	return func(yield func(core.RawLog, error) bool) {
-		if err := d.pumpLogs(ctx, id, since, follow, yield); err != nil && ctx.Err() == nil {
+		err := d.pumpLogs(ctx, id, since, follow, func(l core.RawLog) bool { return yield(l, nil) })
+		if err != nil && !errors.Is(err, errEnough) && ctx.Err() == nil {
 			yield(core.RawLog{}, wrap(err, "read the log of "+id))
 		}
 	}
 }
 
-// pumpLogs hands fragments on until the consumer has enough or the stream ends (nil), or it breaks.
-func (d *Docker) pumpLogs(ctx context.Context, id string, since time.Time, follow bool, yield func(core.RawLog, error) bool) error {
+// errEnough ends a log whose reader has had enough.
+var errEnough = errors.New("enough")
+
+// logRequest is one reading of a container's log.
+type logRequest struct {
+	id     string // full
+	tty    bool
+	since  time.Time
+	follow bool
+}
+
+// pumpLogs hands fragments on until the log ends (nil), the reader has enough, or the stream breaks.
+func (d *Docker) pumpLogs(ctx context.Context, id string, since time.Time, follow bool, yield func(core.RawLog) bool) error {
 	c, err := d.inspect(ctx, id)
 	if err != nil {
 		return err
 	}
-	opts := dockersdk.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: follow}
-	if !since.IsZero() {
-		opts.Since = sinceOf(since)
+	req := logRequest{id: c.Container.ID, tty: c.Container.Config != nil && c.Container.Config.Tty, since: since, follow: follow}
+	if !follow || !d.followsBadly() {
+		return d.readLog(ctx, req, yield)
 	}
-	body, end, err := openStream(ctx, d, "read the log of "+id, func(ctx context.Context, api *dockersdk.Client) (dockersdk.ContainerLogsResult, error) {
-		return api.ContainerLogs(ctx, c.Container.ID, opts)
+	handed := told{}
+	err = d.readLog(ctx, req, func(l core.RawLog) bool { return handed.repeated(l, time.Now()) || yield(l) })
+	if err != nil {
+		return err
+	}
+	if at := handed.newest(); at.Add(-outOfStep).After(since) {
+		req.since = at.Add(-outOfStep)
+	}
+	req.follow = false // the rest of it, at rest
+	err = d.readLog(ctx, req, func(l core.RawLog) bool { return handed.had(l) || yield(l) })
+	if core.CodeOf(err) == core.CodeNotFound {
+		return nil // removed, and its log with it
+	}
+	return err
+}
+
+// followsBadly knows the engines with the faults that told mends.
+func (d *Docker) followsBadly() bool {
+	api := d.current()
+	return api != nil && versions.LessThan(api.ClientVersion(), "1.42")
+}
+
+// readLog is one request to the engine.
+func (d *Docker) readLog(ctx context.Context, req logRequest, yield func(core.RawLog) bool) error {
+	opts := dockersdk.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: req.follow}
+	if !req.since.IsZero() {
+		opts.Since = sinceOf(req.since)
+	}
+	body, end, err := openStream(ctx, d, "read the log of "+req.id, func(ctx context.Context, api *dockersdk.Client) (dockersdk.ContainerLogsResult, error) {
+		return api.ContainerLogs(ctx, req.id, opts)
 	})
 	if err != nil {
 		return err
 	}
 	defer end()
 	defer body.Close()
-	next := newLogReader(body, c.Container.Config != nil && c.Container.Config.Tty)
-	again := repeats{follow: follow && d.repeatsLogs()}
+	next := newLogReader(body, req.tty)
 	for {
 		line, err := next.read()
 		switch {
@@ -50,52 +92,8 @@ func (d *Docker) pumpLogs(ctx context.Context, id string, since time.Time, follo
 			return nil
 		case err != nil:
 			return err
-		}
-		if line.At.Before(since) || again.skip(line, time.Now()) {
-			continue
-		}
-		if !yield(line, nil) {
-			return nil
+		case !line.At.Before(req.since) && !yield(line):
+			return errEnough
 		}
 	}
-}
-
-// repeatsLogs knows the engines (before 23, API 1.42) that give a file they have just rotated once more from its beginning.
-func (d *Docker) repeatsLogs() bool {
-	api := d.current()
-	return api != nil && versions.LessThan(api.ClientVersion(), "1.42")
-}
-
-// repeats leaves out what an engine gives twice: an entry older than one before it in the same stream. After a server's clock
-// was set back the same is seen, but then the last entry lies in the future.
-type repeats struct {
-	follow  bool
-	streams map[string]*repeated
-}
-
-// repeated is one stream's part of it.
-type repeated struct {
-	last   time.Time // the newest entry handed on
-	within bool      // in the middle of a repetition
-}
-
-// skip says whether the entry, read now, is a repetition.
-func (r *repeats) skip(l core.RawLog, now time.Time) bool {
-	if !r.follow {
-		return false
-	}
-	s := r.streams[l.Stream]
-	if s == nil {
-		if r.streams == nil {
-			r.streams = map[string]*repeated{}
-		}
-		s = &repeated{}
-		r.streams[l.Stream] = s
-	}
-	older := l.At.Before(s.last) || s.within && l.At.Equal(s.last)
-	if s.within = older && !s.last.After(now); s.within {
-		return true
-	}
-	s.last = l.At
-	return false
 }

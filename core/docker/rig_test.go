@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/codematrx/matrx-ship/core/coretest"
 	"github.com/google/uuid"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	dockersdk "github.com/moby/moby/client"
 )
 
@@ -54,11 +56,14 @@ func setUp(m *testing.M) (int, error) {
 		return code, err
 	}
 	defer api.Close()
-	_, err = api.ImageRemove(context.Background(), imageName(), dockersdk.ImageRemoveOptions{Force: true})
-	if err != nil && codeOf(err) == core.CodeNotFound {
-		err = nil // no test asked for it
+	_, imageErr := api.ImageRemove(context.Background(), imageName(), dockersdk.ImageRemoveOptions{Force: true})
+	_, networkErr := api.NetworkRemove(context.Background(), networkName(), dockersdk.NetworkRemoveOptions{})
+	for _, err := range []error{imageErr, networkErr} {
+		if err != nil && codeOf(err) != core.CodeNotFound { // not found: no test asked for it
+			return code, err
+		}
 	}
-	return code, err
+	return code, nil
 }
 
 // buildGuest compiles the guest program and packs it.
@@ -94,9 +99,10 @@ func imageName() string { return fmt.Sprintf("%sguest:%d", prefix, os.Getpid()) 
 
 // rig is a real engine with the test image.
 type rig struct {
-	d     *Docker
-	api   *dockersdk.Client // the back door: what the docker CLI does
-	usage *cgroup.Source
+	d       *Docker
+	api     *dockersdk.Client // the back door: what the docker CLI does
+	usage   *cgroup.Source
+	network string // of guests that name none
 }
 
 // newRig opens the engine of the environment, or that of the host given, with the test image in it.
@@ -122,7 +128,11 @@ func newRig(t testing.TB, host string) *rig {
 	usage, err := cgroup.Open(cgroup.Config{Root: "/sys/fs/cgroup", Proc: "/proc", Engine: d, Else: d})
 	check(t, err)
 	t.Cleanup(func() { check(t, usage.Close()) })
-	return &rig{d, api, usage}
+	r := &rig{d, api, usage, "none"}
+	if host == "" {
+		r.network = ownNetwork(t, api)
+	}
+	return r
 }
 
 // importRoot makes an image of an archive, under a name or none.
@@ -145,6 +155,22 @@ type plane struct {
 // Stats measures from the kernel's files.
 func (p plane) Stats(ctx context.Context, id string) (core.StatsSample, error) {
 	return p.usage.Stats(ctx, id)
+}
+
+// networkName is that of this run's own network: the default one is shared, and not always there.
+func networkName() string { return fmt.Sprintf("%snet-%d", prefix, os.Getpid()) }
+
+// ownNetwork makes the network when it is not there yet.
+func ownNetwork(t testing.TB, api *dockersdk.Client) string {
+	t.Helper()
+	_, err := api.NetworkInspect(t.Context(), networkName(), dockersdk.NetworkInspectOptions{})
+	if err == nil {
+		return networkName()
+	}
+	_, err = api.NetworkCreate(t.Context(), networkName(), dockersdk.NetworkCreateOptions{
+		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: netip.MustParsePrefix("10.217.40.0/24")}}}})
+	check(t, err)
+	return networkName()
 }
 
 // Docker is the engine under test.
@@ -170,6 +196,9 @@ func (r *rig) start(t testing.TB, opts dockersdk.ContainerCreateOptions) (id, na
 	opts.Name = name
 	if opts.HostConfig == nil {
 		opts.HostConfig = &container.HostConfig{}
+	}
+	if opts.HostConfig.NetworkMode == "" {
+		opts.HostConfig.NetworkMode = container.NetworkMode(r.network)
 	}
 	res, err := r.api.ContainerCreate(t.Context(), opts)
 	check(t, err)

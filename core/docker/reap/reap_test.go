@@ -33,9 +33,20 @@ func TestMain(m *testing.M) {
 		}
 		_, _ = fmt.Println(child.Process.Pid)
 	}
+	hungUp := make(chan os.Signal, 1)
+	if role := os.Getenv("REAP_PLAY"); role != "stubborn" { // the tests may themselves run under nohup
+		signal.Notify(hungUp, syscall.SIGHUP)
+	}
 	_, _ = os.Stdout.WriteString("ready\n")
-	time.Sleep(time.Hour)
+	select {
+	case <-hungUp:
+		os.Exit(hungUpCode)
+	case <-time.After(time.Hour):
+	}
 }
+
+// hungUpCode is the exit code of a process that obeyed the hang-up.
+const hungUpCode = 129
 
 // play starts this binary in a role and waits until it is ready.
 func play(t *testing.T, role, marker string) *exec.Cmd {
@@ -64,11 +75,15 @@ func playSaying(t *testing.T, role, marker string) (*exec.Cmd, string) {
 	return cmd, word
 }
 
+// ended waits for the end and gives the signal that brought it; a process that obeyed a hang-up says so by its exit code.
 func ended(t *testing.T, cmd *exec.Cmd) syscall.Signal {
 	t.Helper()
 	late := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() }) // so that a failure shows instead of hanging
 	defer late.Stop()
 	_ = cmd.Wait()
+	if cmd.ProcessState.ExitCode() == hungUpCode {
+		return syscall.SIGHUP
+	}
 	return cmd.ProcessState.Sys().(syscall.WaitStatus).Signal()
 }
 
