@@ -247,15 +247,48 @@ func (s *services) find(name string) (Service, ContainerDetail, error) {
 	if k := s.board.rows[name]; k != nil {
 		return k.service(s.charter, s.board.home.container), k.detail, nil
 	}
-	near := nearNames(name, slices.Sorted(maps.Keys(s.board.rows)))
+	return Service{}, ContainerDetail{}, s.unknown(name, slices.Sorted(maps.Keys(s.board.rows)))
+}
+
+// unknown is the error for a name that is not among the names; it says which are near. The mutex is held.
+func (s *services) unknown(name string, names []string) error {
+	near := nearNames(name, names)
 	switch {
 	case len(near) > 0:
-		return Service{}, ContainerDetail{}, Errorf(CodeNotFound, "There is no service %q. Did you mean %s?", shortText(name), strings.Join(near, ", "))
+		return Errorf(CodeNotFound, "There is no service %q. Did you mean %s?", shortText(name), strings.Join(near, ", "))
 	case s.engine.Seen.IsZero():
-		return Service{}, ContainerDetail{}, Errorf(CodeUnavailable, "No service is known yet. %s", s.engine.Problem)
+		return Errorf(CodeUnavailable, "No service is known yet. %s", s.engine.Problem)
 	default:
-		return Service{}, ContainerDetail{}, Errorf(CodeNotFound, "There is no service %q.", shortText(name))
+		return Errorf(CodeNotFound, "There is no service %q.", shortText(name))
 	}
+}
+
+// checkLogs refuses names that are neither services nor have logs.
+func (s *services) checkLogs(ctx context.Context, names []string) error {
+	s.mu.Lock()
+	unknown := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return s.board.rows[name] != nil })
+	s.mu.Unlock()
+	if len(unknown) == 0 {
+		return nil
+	}
+	kept, err := s.logs.Services(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := slices.Collect(maps.Keys(s.board.rows))
+	for _, l := range kept {
+		known = append(known, l.Service)
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	for _, name := range unknown {
+		if _, ok := slices.BinarySearch(known, name); !ok {
+			return s.unknown(name, known)
+		}
+	}
+	return nil
 }
 
 // ownContainer is the id of the container this process runs in, as far as the process can tell; empty outside of one.

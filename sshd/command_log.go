@@ -24,6 +24,10 @@ func logCommands() []command {
 			k.flags.BoolVar(&k.opt.follow, "follow", false, "go on with new lines")
 			k.flags.BoolVar(&k.opt.follow, "f", false, "the same as --follow")
 		}, runLogs},
+		{"log-trim", "", "Remove the oldest collected logs, down to the bounds of the settings or those given", func(k *call) {
+			k.flags.StringVar(&k.opt.maxBytes, "max-bytes", "", "of all services together: 500MiB, 2GiB")
+			k.flags.StringVar(&k.opt.maxAge, "max-age", "", "of the lines: 12h, 7d")
+		}, runLogTrim},
 		{"log-services", "", "List services that have collected logs", nil, runLogServices},
 	}
 }
@@ -123,6 +127,35 @@ type logLineJSON struct {
 
 func logJSON(l core.LogLine) logLineJSON {
 	return logLineJSON{l.At, l.Service, l.Container, l.Stream, l.Level, l.Text, l.Cut, l.Gap}
+}
+
+func runLogTrim(k *call) error {
+	if err := k.none(); err != nil {
+		return err
+	}
+	var in core.TrimLogsIn
+	var err error
+	if k.opt.maxBytes != "" {
+		if in.MaxBytes, err = core.ParseBytes(k.opt.maxBytes); err != nil {
+			return err
+		}
+	}
+	if k.opt.maxAge != "" {
+		if in.MaxAge, err = core.ParseAge(k.opt.maxAge); err != nil {
+			return err
+		}
+	}
+	out, err := core.TrimLogs.Run(k.ctx, k.core, in)
+	if err != nil {
+		return err
+	}
+	return k.answer(out, func(w io.Writer) {
+		fmt.Fprintf(w, "%d files removed, %s.", out.Segments, core.FormatBytes(out.Bytes))
+		if !out.Oldest.IsZero() {
+			fmt.Fprintf(w, " The oldest line left is of %s.", stamp(out.Oldest))
+		}
+		fmt.Fprintln(w)
+	})
 }
 
 func runLogServices(k *call) error {

@@ -58,7 +58,7 @@ type options struct {
 	confirm, since, until, grep, level, kind, instance, actor, op, target, outcome, role, key string
 	follow, invert, verify                                                                    bool
 	tail, limit                                                                               int
-	grace                                                                                     string
+	grace, maxBytes, maxAge                                                                   string
 }
 
 // commands is the one list, in the order of help.

@@ -71,8 +71,14 @@ func TestCommandsEndWithTheExitCodeOfTheirError(t *testing.T) {
 		{"itself", core.RoleAdmin, []string{"stop", "matrx-manager"}, sshd.ExitConflict, "", "Deploy Server"},
 		{"unconfirmed", core.RoleAdmin, []string{"remove", "ship-demo"}, sshd.ExitUsage, "", "--confirm ship-demo"},
 		{"bad grace", core.RoleAdmin, []string{"stop", "ship-demo", "--grace", "soon"}, sshd.ExitUsage, "", `"soon"`},
+		{"logs of nobody", core.RoleViewer, []string{"logs", "ship-dmo"}, sshd.ExitNotFound, "", "ship-demo"},
+		{"logs of nobody, followed", core.RoleViewer, []string{"logs", "ship-dmo", "--follow"}, sshd.ExitNotFound, "", "ship-demo"},
 		{"bad pattern", core.RoleViewer, []string{"logs", "ship-demo", "--grep", "a("}, sshd.ExitUsage, "", "a("},
 		{"bad time", core.RoleViewer, []string{"logs", "--since", "yesterday"}, sshd.ExitUsage, "", "yesterday"},
+		{"a trim", core.RoleOperator, []string{"log-trim", "--max-bytes", "1GiB", "--max-age", "7d"}, sshd.ExitOK, "0 files removed, 0 B.", ""},
+		{"a trim by a viewer", core.RoleViewer, []string{"log-trim"}, sshd.ExitForbidden, "", "operator"},
+		{"a trim to no size", core.RoleOperator, []string{"log-trim", "--max-bytes", "much"}, sshd.ExitUsage, "", "much"},
+		{"a trim to no age", core.RoleOperator, []string{"log-trim", "--max-age", "long"}, sshd.ExitUsage, "", "long"},
 		{"bad level", core.RoleViewer, []string{"logs", "--level", "loud"}, sshd.ExitUsage, "", "loud"},
 		{"no such job", core.RoleViewer, []string{"job", "x"}, sshd.ExitNotFound, "", ""},
 		{"no such page", core.RoleViewer, []string{"docs", "nope"}, sshd.ExitNotFound, "", ""},
@@ -85,7 +91,9 @@ func TestCommandsEndWithTheExitCodeOfTheirError(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got := say(p.As(t, c.role), p, c.argv...)
+			ctx, cancel := context.WithTimeout(p.As(t, c.role), 20*time.Second)
+			defer cancel()
+			got := say(ctx, p, c.argv...)
 			if got.code != c.code || !strings.Contains(got.out, c.out) || !strings.Contains(got.err, c.err) {
 				t.Errorf("exit %d, want %d\nout: %s\nerr: %s", got.code, c.code, got.out, got.err)
 			}

@@ -192,13 +192,7 @@ func (l *logScreen) take(b batch[core.LogLine]) tea.Cmd {
 
 // sameLine knows a line again: by its number, or where it is not kept here and has none, by its time and text.
 func sameLine(a, b core.LogLine) bool {
-	if a.Service != b.Service || (a.Gap == nil) != (b.Gap == nil) {
-		return false
-	}
-	if a.Seq != 0 || b.Seq != 0 {
-		return a.Seq == b.Seq
-	}
-	return a.At.Equal(b.At) && a.Text == b.Text
+	return a.Service == b.Service && a.Seq == b.Seq && (a.Seq != 0 || a.At.Equal(b.At) && a.Text == b.Text)
 }
 
 // forget drops what was expanded of lines that have gone.
