@@ -125,11 +125,11 @@ func keepingFaults(in faultInput) []faultFact {
 	var facts []faultFact
 	if !in.journal.Writable {
 		facts = append(facts, serverFault(Critical, "journal", "The journal cannot be written: "+in.journal.Trouble,
-			"Nothing but relief can be done until it is back: stop or restart a service, prune the disk, trim the logs. It reopens by itself.", in.journal.Since))
+			"Nothing but relief can be done until it is back: stop or restart a service, prune the disk (prune), trim the logs (log-trim). It reopens by itself.", in.journal.Since))
 	}
 	if in.logs.Trouble != "" {
 		facts = append(facts, serverFault(Warning, "logs", "Logs are not kept: "+in.logs.Trouble,
-			"Make room: trim the logs or prune the disk. Live logs still show.", time.Time{}))
+			"Make room: trim the logs (log-trim) or prune the disk (prune). Live logs still show.", time.Time{}))
 	}
 	return facts
 }
@@ -140,7 +140,7 @@ func serverFaults(u HostUsage) []faultFact {
 	if part := share(u.Disk, u.DiskTotal); part >= diskWarn {
 		facts = append(facts, serverFault(above(part, diskFull), "disk",
 			fmt.Sprintf("The disk is %.0f %% full: %s left.", part*100, FormatBytes(u.DiskTotal-u.Disk)),
-			"Prune the disk on Infrastructure, trim the logs, or remove what is not needed.", time.Time{}))
+			"Prune the disk on Infrastructure (prune), trim the logs (log-trim), or remove what is not needed.", time.Time{}))
 	}
 	if part := share(u.Memory, u.MemoryTotal); part >= memoryWarn {
 		facts = append(facts, serverFault(above(part, memoryFull), "memory",
