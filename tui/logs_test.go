@@ -279,6 +279,20 @@ func TestFieldsOfALineKeepTheirOrder(t *testing.T) {
 	}
 }
 
+func TestALineOfVeryManyFieldsSaysThatSomeAreNotShown(t *testing.T) {
+	var b strings.Builder
+	for i := range maxFields + 1 {
+		fmt.Fprintf(&b, `,"k%d":%d`, i, i)
+	}
+	all := fieldsOf("{" + b.String()[1:] + "}")
+	if len(all) != maxFields+1 || !strings.Contains(all[maxFields].Value, "more fields") {
+		t.Errorf("%d fields, the last %+v", len(all), all[len(all)-1])
+	}
+	if all := fieldsOf(strings.Replace("{"+b.String()[1:]+"}", `,"k100":100`, "", 1)); len(all) != maxFields || all[maxFields-1].Key != "k99" {
+		t.Errorf("%d fields, the last %+v", len(all), all[len(all)-1])
+	}
+}
+
 func TestSearchScreen(t *testing.T) {
 	inSearch := func(t *testing.T, w *world, test func(*console)) {
 		inConsole(t, w, func(c *console) {
