@@ -334,6 +334,19 @@ func TestSearchScreen(t *testing.T) {
 			c.shows("▌00:00:00.000   panic: out of memory 1", "before", "after", "around")
 		})
 	})
+	t.Run("enter finds the hit behind more lines than the session holds", func(t *testing.T) {
+		w := full()
+		var lines []core.LogLine
+		for range 600 {
+			lines = append(lines, core.LogLine{At: epoch, Service: "ship-old", Seq: 1, Text: strings.Repeat("x", 64<<10)})
+		}
+		w.lines = newTap(append(lines, core.LogLine{At: epoch, Service: "ship-old", Seq: 99, Text: "panic: out of memory 1"})...)
+		inSearch(t, w, func(c *console) {
+			c.press("j", "enter")
+			c.pass(5 * time.Second)
+			c.shows("▌00:00:00.000   panic: out of memory 1")
+		})
+	})
 	t.Run("hits are bounded and the search says that it stopped", func(t *testing.T) {
 		w := full()
 		w.hits = ending(hits(maxHits + 500)...)
