@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"iter"
+	"strings"
 	"sync"
 	"time"
 
@@ -353,7 +354,11 @@ func (a *App) copyText() tea.Cmd {
 		a.say(noticeInfo, "There is nothing to copy here.")
 		return nil
 	}
-	text := safe(s.Copy())
-	a.say(noticeDone, "Copied: "+cut(text, 60))
+	lines := strings.Split(s.Copy(), "\n")
+	for i := range lines {
+		lines[i] = safe(lines[i])
+	}
+	text := strings.Join(lines, "\n")
+	a.say(noticeDone, "Copied: "+cut(safe(text), 60))
 	return tea.SetClipboard(text)
 }

@@ -388,3 +388,18 @@ func TestAScreenThatForgetsToMakeTextSafeIsStoppedByTheFrame(t *testing.T) {
 		})
 	}
 }
+
+func TestCopyOfSeveralLinesKeepsThemApart(t *testing.T) {
+	inConsole(t, full(), func(c *console) {
+		c.press("5", "enter")
+		c.pass(time.Second)
+		job := c.world.job
+		job.Output = []string{"one", "\x1b[2Jtwo", "three"}
+		c.world.jobLive.emit(job)
+		c.pass(time.Second)
+		c.press("c")
+		if lines := strings.Split(c.copied, "\n"); len(lines) != 3 || lines[0] != "one" || strings.Contains(c.copied, "\x1b") {
+			t.Errorf("copied %q", c.copied)
+		}
+	})
+}

@@ -184,7 +184,7 @@ func (l *logScreen) take(b batch[core.LogLine]) tea.Cmd {
 		l.ended, l.err = true, b.err
 		return nil
 	}
-	if l.held = !l.tail && l.ring.full(); l.held {
+	if l.held = !l.tail && l.target == nil && l.ring.full(); l.held { // while a line is looked for, the oldest make room
 		return nil
 	}
 	return l.feed.next()

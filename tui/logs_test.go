@@ -280,6 +280,20 @@ func TestFieldsOfALineKeepTheirOrder(t *testing.T) {
 	}
 }
 
+func TestALineOfVeryManyFieldsSaysThatSomeAreNotShown(t *testing.T) {
+	var b strings.Builder
+	for i := range maxFields + 1 {
+		fmt.Fprintf(&b, `,"k%d":%d`, i, i)
+	}
+	all := fieldsOf("{" + b.String()[1:] + "}")
+	if len(all) != maxFields+1 || !strings.Contains(all[maxFields].Value, "more fields") {
+		t.Errorf("%d fields, the last %+v", len(all), all[len(all)-1])
+	}
+	if all := fieldsOf(strings.Replace("{"+b.String()[1:]+"}", `,"k100":100`, "", 1)); len(all) != maxFields || all[maxFields-1].Key != "k99" {
+		t.Errorf("%d fields, the last %+v", len(all), all[len(all)-1])
+	}
+}
+
 func TestSearchScreen(t *testing.T) {
 	inSearch := func(t *testing.T, w *world, test func(*console)) {
 		inConsole(t, w, func(c *console) {
@@ -319,6 +333,19 @@ func TestSearchScreen(t *testing.T) {
 			c.press("j", "enter")
 			c.pass(time.Second)
 			c.shows("▌00:00:00.000   panic: out of memory 1", "before", "after", "around")
+		})
+	})
+	t.Run("enter finds the hit behind more lines than the session holds", func(t *testing.T) {
+		w := full()
+		var lines []core.LogLine
+		for range 600 {
+			lines = append(lines, core.LogLine{At: epoch, Service: "ship-old", Seq: 1, Text: strings.Repeat("x", 64<<10)})
+		}
+		w.lines = newTap(append(lines, core.LogLine{At: epoch, Service: "ship-old", Seq: 99, Text: "panic: out of memory 1"})...)
+		inSearch(t, w, func(c *console) {
+			c.press("j", "enter")
+			c.pass(5 * time.Second)
+			c.shows("▌00:00:00.000   panic: out of memory 1")
 		})
 	})
 	t.Run("hits are bounded and the search says that it stopped", func(t *testing.T) {

@@ -339,8 +339,11 @@ func fieldsOf(text string) []core.LogField {
 		}
 		fields = append(fields, core.LogField{Key: fmt.Sprint(name), Value: plainJSON(raw)})
 	}
-	if len(fields) == 0 {
+	switch {
+	case len(fields) == 0:
 		return []core.LogField{{Key: "text", Value: text}}
+	case d.More():
+		fields = append(fields, core.LogField{Key: "…", Value: fmt.Sprintf("There are more fields; the first %d are shown.", maxFields)})
 	}
 	return fields
 }
