@@ -5,7 +5,6 @@ package docker
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +18,6 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/coretest"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/network"
 )
 
 // ownEngine is a dockerd of the test's own, to stop, hang and restart.
@@ -229,18 +227,4 @@ func TestPruneRemovesDanglingImagesOnly(t *testing.T) {
 	if usage.Images <= 0 || usage.ImagesUnused <= 0 {
 		t.Errorf("usage %+v", usage)
 	}
-}
-
-func ipam(t *testing.T, subnet string) *network.IPAM {
-	t.Helper()
-	p, err := netip.ParsePrefix(subnet)
-	check(t, err)
-	return &network.IPAM{Config: []network.IPAMConfig{{Subnet: p}}}
-}
-
-func address(t *testing.T, s string) netip.Addr {
-	t.Helper()
-	a, err := netip.ParseAddr(s)
-	check(t, err)
-	return a
 }

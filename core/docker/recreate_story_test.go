@@ -5,6 +5,7 @@ package docker
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -21,10 +22,12 @@ func TestARecreatedContainerKeepsItsPlaceInTheNetworks(t *testing.T) {
 	r := newRig(t, "")
 	ctx := bounded(t, time.Minute)
 	_, name := r.Run(t, coretest.Guest{Args: []string{"sleep"}})
-	for i, subnet := range []string{"10.217.41.0/24", "10.217.42.0/24"} {
+	var fixed netip.Addr // an address that the container asked for, in the second network
+	for i := range 2 {
 		net := fmt.Sprintf("%s-net%d", name, i)
-		_, err := r.api.NetworkCreate(ctx, net, dockersdk.NetworkCreateOptions{IPAM: ipam(t, subnet)})
-		check(t, err)
+		octets := makeNetwork(t, r.api, net).Addr().As4()
+		octets[3] = 77
+		fixed = netip.AddrFrom4(octets)
 		t.Cleanup(func() {
 			_, err := r.api.NetworkRemove(context.Background(), net, dockersdk.NetworkRemoveOptions{})
 			check(t, err)
@@ -34,14 +37,14 @@ func TestARecreatedContainerKeepsItsPlaceInTheNetworks(t *testing.T) {
 	opts.NetworkingConfig = &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{name + "-net0": {Aliases: []string{"web"}}}}
 	id, own := r.start(t, opts)
 	_, err := r.api.NetworkConnect(ctx, name+"-net1", dockersdk.NetworkConnectOptions{Container: id, EndpointConfig: &network.EndpointSettings{
-		Aliases: []string{"db-side"}, IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: address(t, "10.217.42.77")}}})
+		Aliases: []string{"db-side"}, IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: fixed}}})
 	check(t, err)
 	fresh, err := r.d.Recreate(ctx, own, 2*time.Second, nil)
 	check(t, err)
 	c, err := r.d.Container(ctx, fresh)
 	check(t, err)
 	if len(c.Networks) != 2 || !slices.Contains(c.Networks[0].Aliases, "web") || c.Networks[0].Address == "" ||
-		!slices.Contains(c.Networks[1].Aliases, "db-side") || c.Networks[1].Address != "10.217.42.77" {
+		!slices.Contains(c.Networks[1].Aliases, "db-side") || c.Networks[1].Address != fixed.String() {
 		t.Errorf("networks %+v", c.Networks)
 	}
 }

@@ -167,10 +167,26 @@ func ownNetwork(t testing.TB, api *dockersdk.Client) string {
 	if err == nil {
 		return networkName()
 	}
-	_, err = api.NetworkCreate(t.Context(), networkName(), dockersdk.NetworkCreateOptions{
-		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: netip.MustParsePrefix("10.217.40.0/24")}}}})
-	check(t, err)
+	makeNetwork(t, api, networkName())
 	return networkName()
+}
+
+// makeNetwork makes a network in a subnet that no other run has, and gives the subnet.
+func makeNetwork(t testing.TB, api *dockersdk.Client, name string) netip.Prefix {
+	t.Helper()
+	for n := range 200 {
+		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 217, byte((os.Getpid() + n) % 256), 0}), 24)
+		_, err := api.NetworkCreate(t.Context(), name, dockersdk.NetworkCreateOptions{
+			IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet}}}})
+		if err == nil {
+			return subnet
+		}
+		if !strings.Contains(err.Error(), "Pool overlaps") {
+			t.Fatal(err)
+		}
+	}
+	t.Fatal("every subnet of 10.217.0.0/16 is taken")
+	return netip.Prefix{}
 }
 
 // Docker is the engine under test.

@@ -21,7 +21,7 @@ func TestLogsOfARemovedContainerAreFound(t *testing.T) {
 	})
 	docker(t, "rm", "-f", name)
 
-	r := s.ssh(t, "logs", "t-gone", "--since", "1h", "--grep", needle+" l.st")
+	r := s.ssh(t, "logs", "t-gone", "--since", "1h", "--grep", "'"+needle+" l.st'")
 	if lines := strings.Split(strings.TrimSpace(r.out), "\n"); r.code != 0 || len(lines) != 1 || !strings.Contains(lines[0], needle) {
 		t.Fatalf("exit %d: %s%s", r.code, r.out, r.err)
 	}
