@@ -145,7 +145,7 @@ func serverFaults(u HostUsage) []faultFact {
 	if part := share(u.Memory, u.MemoryTotal); part >= memoryWarn {
 		facts = append(facts, serverFault(above(part, memoryFull), "memory",
 			fmt.Sprintf("The memory is %.0f %% used: %s left.", part*100, FormatBytes(u.MemoryTotal-u.Memory)),
-			"Sort the services by memory; restart or stop the greediest.", time.Time{}))
+			"Home shows the memory of each service: restart or stop the greediest.", time.Time{}))
 	}
 	return facts
 }

@@ -56,7 +56,7 @@ type call struct {
 // options are the flags of all commands; each command declares the ones it has.
 type options struct {
 	confirm, since, until, grep, level, kind, instance, actor, op, target, outcome, role, key string
-	follow, invert, verify                                                                    bool
+	follow, invert, verify, standard                                                          bool
 	tail, limit                                                                               int
 	grace, maxBytes, maxAge                                                                   string
 }
