@@ -34,7 +34,7 @@ type logReader struct {
 }
 
 func newLogReader(r io.Reader, tty bool) *logReader {
-	return &logReader{r: bufio.NewReaderSize(r, 8*fragmentSize), tty: tty}
+	return &logReader{r: bufio.NewReaderSize(r, 4*fragmentSize), tty: tty}
 }
 
 // read gives the next fragment, valid until the next call, or io.EOF.
