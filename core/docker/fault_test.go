@@ -5,7 +5,6 @@ package docker
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +18,6 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/coretest"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/network"
 )
 
 // ownEngine is a dockerd of the test's own, to stop, hang and restart.
@@ -109,19 +107,23 @@ func TestAHungEngineIsRefusedAtOnceAndFoundAgain(t *testing.T) {
 	r := newRig(t, e.host)
 	ctx := bounded(t, 2*time.Minute)
 	host, args := lonely("sleep")
-	id, _ := r.start(t, guest(host, args...))
-	events := make(chan core.EngineEvent, 16)
+	id, name := r.start(t, guest(host, args...))
+	events, stream := make(chan core.EngineEvent, 16), r.d.Events(ctx)
 	go func() {
 		defer close(events)
-		for e, err := range r.d.Events(ctx) {
+		for e, err := range stream {
 			if err != nil {
 				return
 			}
 			events <- e
 		}
 	}()
-	_, err := r.d.Containers(ctx)
-	check(t, err)
+	r.Rename(t, id, name+"-2")
+	for e := range events {
+		if e.Action == "rename" { // the stream is open
+			break
+		}
+	}
 	e.hang()
 	begin := time.Now()
 	errs := make(chan error, missesAllowed)
@@ -140,7 +142,7 @@ func TestAHungEngineIsRefusedAtOnceAndFoundAgain(t *testing.T) {
 		t.Errorf("callers waited %s", took)
 	}
 	begin = time.Now()
-	_, err = r.d.Containers(ctx)
+	_, err := r.d.Containers(ctx)
 	if took := time.Since(begin); core.CodeOf(err) != core.CodeUnavailable || took > 50*time.Millisecond || !strings.Contains(err.Error(), "does not answer since") {
 		t.Errorf("after %s: %v", took, err)
 	}
@@ -229,18 +231,4 @@ func TestPruneRemovesDanglingImagesOnly(t *testing.T) {
 	if usage.Images <= 0 || usage.ImagesUnused <= 0 {
 		t.Errorf("usage %+v", usage)
 	}
-}
-
-func ipam(t *testing.T, subnet string) *network.IPAM {
-	t.Helper()
-	p, err := netip.ParsePrefix(subnet)
-	check(t, err)
-	return &network.IPAM{Config: []network.IPAMConfig{{Subnet: p}}}
-}
-
-func address(t *testing.T, s string) netip.Addr {
-	t.Helper()
-	a, err := netip.ParseAddr(s)
-	check(t, err)
-	return a
 }

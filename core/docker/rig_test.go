@@ -160,6 +160,12 @@ func (p plane) Stats(ctx context.Context, id string) (core.StatsSample, error) {
 // networkName is that of this run's own network: the default one is shared, and not always there.
 func networkName() string { return fmt.Sprintf("%snet-%d", prefix, os.Getpid()) }
 
+// subnet is one of eight of this run's own, of 16 addresses each: other runs may be under way on the same engine.
+func subnet(n int) netip.Prefix {
+	at := (os.Getpid()*8 + n) % (1 << 16) * 16
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(224 + at>>16), byte(at >> 8), byte(at)}), 28)
+}
+
 // ownNetwork makes the network when it is not there yet.
 func ownNetwork(t testing.TB, api *dockersdk.Client) string {
 	t.Helper()
@@ -168,7 +174,7 @@ func ownNetwork(t testing.TB, api *dockersdk.Client) string {
 		return networkName()
 	}
 	_, err = api.NetworkCreate(t.Context(), networkName(), dockersdk.NetworkCreateOptions{
-		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: netip.MustParsePrefix("10.217.40.0/24")}}}})
+		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet(0)}}}})
 	check(t, err)
 	return networkName()
 }
