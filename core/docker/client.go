@@ -38,7 +38,8 @@ type Config struct {
 // Docker is one engine. It is safe for concurrent use.
 type Docker struct {
 	cfg     Config
-	proc    string // our own process table
+	proc    string        // our own process table
+	quiet   time.Duration // see quietTime
 	breaker *breaker
 	helpers chan struct{} // bounds helper containers that run at once
 
@@ -74,7 +75,7 @@ func Open(cfg Config) (*Docker, error) {
 	if _, err := dockersdk.ParseHostURL(cfg.Host); err != nil {
 		return nil, core.Errorf(core.CodeInvalid, "DOCKER_HOST is %q: give unix:///path or tcp://host:port", cfg.Host)
 	}
-	d := &Docker{cfg: cfg, proc: "/proc", helpers: make(chan struct{}, 4), connect: make(chan struct{}, 1), busy: map[string]bool{}}
+	d := &Docker{cfg: cfg, proc: "/proc", quiet: quietTime, helpers: make(chan struct{}, 4), connect: make(chan struct{}, 1), busy: map[string]bool{}}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.breaker = newBreaker(func() { d.wg.Go(d.probe) })
 	return d, nil

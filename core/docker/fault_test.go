@@ -107,19 +107,23 @@ func TestAHungEngineIsRefusedAtOnceAndFoundAgain(t *testing.T) {
 	r := newRig(t, e.host)
 	ctx := bounded(t, 2*time.Minute)
 	host, args := lonely("sleep")
-	id, _ := r.start(t, guest(host, args...))
-	events := make(chan core.EngineEvent, 16)
+	id, name := r.start(t, guest(host, args...))
+	events, stream := make(chan core.EngineEvent, 16), r.d.Events(ctx)
 	go func() {
 		defer close(events)
-		for e, err := range r.d.Events(ctx) {
+		for e, err := range stream {
 			if err != nil {
 				return
 			}
 			events <- e
 		}
 	}()
-	_, err := r.d.Containers(ctx)
-	check(t, err)
+	r.Rename(t, id, name+"-2")
+	for e := range events {
+		if e.Action == "rename" { // the stream is open
+			break
+		}
+	}
 	e.hang()
 	begin := time.Now()
 	errs := make(chan error, missesAllowed)
@@ -138,7 +142,7 @@ func TestAHungEngineIsRefusedAtOnceAndFoundAgain(t *testing.T) {
 		t.Errorf("callers waited %s", took)
 	}
 	begin = time.Now()
-	_, err = r.d.Containers(ctx)
+	_, err := r.d.Containers(ctx)
 	if took := time.Since(begin); core.CodeOf(err) != core.CodeUnavailable || took > 50*time.Millisecond || !strings.Contains(err.Error(), "does not answer since") {
 		t.Errorf("after %s: %v", took, err)
 	}

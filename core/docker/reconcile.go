@@ -12,6 +12,9 @@ import (
 // reconcileRetry is how long ReconcileWhenReady waits for an engine that is away.
 const reconcileRetry = 5 * time.Second
 
+// quietTime is how long an unfinished recreation must not change, besides the container's own grace, to count as left behind.
+const quietTime = 10 * time.Second
+
 // helperAge is how old a helper container must be to count as left behind.
 const helperAge = 2 * time.Minute
 
@@ -36,27 +39,78 @@ func (d *Docker) ReconcileWhenReady() {
 }
 
 // Reconcile finishes what a crash left in the middle: a recreation is completed when its new container runs, and taken back
-// when it does not; helper containers that nobody waits for are removed. Call it once at start.
-// What another process is working on is left alone (see Config.LockDir).
+// when it does not; helper containers that nobody waits for are removed. Call it once at start. What another process is working
+// on is left alone: one that shares our Config.LockDir is known by its lock, any other by what changes while we look on.
 func (d *Docker) Reconcile(ctx context.Context) error {
 	list, err := d.Containers(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	byName := map[string]core.Container{}
 	for _, c := range list {
-		byName[c.Name] = c
-	}
-	for _, c := range list {
-		if name, ok := strings.CutSuffix(c.Name, oldMark+c.Short()); ok {
-			errs = append(errs, d.finish(ctx, c.ID, name))
-		}
 		if c.Labels[HelperLabel] != "" && c.State != "running" && time.Since(c.Created) > helperAge {
 			errs = append(errs, notMissing(d.remove(ctx, c.ID, true)))
 		}
 	}
+	left := unfinishedIn(list)
+	if len(left) == 0 {
+		return errors.Join(errs...)
+	}
+	if err := d.lookOn(ctx, left); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	if list, err = d.Containers(ctx); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	for old, before := range left {
+		if unfinishedIn(list)[old] == before {
+			errs = append(errs, d.finish(ctx, old, before.name))
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// unfinished is a recreation in the middle, as it looks from outside.
+type unfinished struct {
+	name     string // of the service's container
+	old      string // state
+	fresh    string // id, empty when there is none
+	freshWas string // state
+}
+
+// unfinishedIn finds the recreations in the middle, by the id of the old container.
+func unfinishedIn(list []core.Container) map[string]unfinished {
+	byName := map[string]core.Container{}
+	for _, c := range list {
+		byName[c.Name] = c
+	}
+	left := map[string]unfinished{}
+	for _, c := range list {
+		if name, ok := strings.CutSuffix(c.Name, oldMark+c.Short()); ok {
+			left[c.ID] = unfinished{name, c.State, byName[name].ID, byName[name].State}
+		}
+	}
+	return left
+}
+
+// lookOn waits as long as the longest step of a recreation may take.
+func (d *Docker) lookOn(ctx context.Context, left map[string]unfinished) error {
+	wait := d.quiet
+	for old := range left {
+		c, err := d.Container(ctx, old)
+		if notMissing(err) != nil {
+			return err
+		}
+		wait = max(wait, d.quiet+c.StopGrace)
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return wrap(ctx.Err(), "look on")
+	case <-t.C:
+		return nil
+	}
 }
 
 // finish decides one recreation that was left in the middle.

@@ -50,7 +50,7 @@ func TestARecreatedContainerKeepsItsPlaceInTheNetworks(t *testing.T) {
 }
 
 func TestARecreationThatCannotStartPutsTheRunningContainerBack(t *testing.T) {
-	r := newRig(t, "")
+	r := newRig(t, newEngine(t).host)
 	ctx := bounded(t, time.Minute)
 	id, name := r.Run(t, coretest.Guest{Args: []string{"sleep"}})
 	res, err := r.d.inspect(ctx, id)
@@ -78,15 +78,18 @@ func TestARecreationThatCannotStartPutsTheRunningContainerBack(t *testing.T) {
 }
 
 func TestACrashAtAnyPointOfARecreationIsFinished(t *testing.T) {
+	e := newEngine(t) // nobody else's: another one would finish it for us
 	for _, c := range []struct {
 		name string
 		stop int // after so many steps: rename, create, stop old, start new
 		old  bool
 	}{{"renamed", 1, true}, {"created", 2, true}, {"old stopped", 3, true}, {"new started", 4, false}} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, "")
+			r := newRig(t, e.host)
 			ctx := bounded(t, time.Minute)
-			id, name := r.Run(t, coretest.Guest{Args: []string{"sleep"}, Volume: "/data"})
+			opts := guest(nil, "sleep")
+			opts.Config.Volumes, opts.Config.StopTimeout = map[string]struct{}{"/data": {}}, new(int)
+			id, name := r.start(t, opts)
 			res, err := r.d.inspect(ctx, id)
 			check(t, err)
 			spec, err := r.d.specOf(ctx, res)
@@ -108,6 +111,7 @@ func TestACrashAtAnyPointOfARecreationIsFinished(t *testing.T) {
 			}
 			again, err := Open(Config{Host: r.api.DaemonHost(), LockDir: r.d.cfg.LockDir}) // the next process
 			check(t, err)
+			again.quiet = 0
 			again.ReconcileWhenReady()
 			coretest.Wait(t, 20*time.Second, "the name is whole again", func() bool {
 				list, err := r.d.Containers(ctx)
@@ -137,12 +141,15 @@ func TestACrashAtAnyPointOfARecreationIsFinished(t *testing.T) {
 }
 
 func TestAnotherPlanesRecreationIsLeftAlone(t *testing.T) {
-	r := newRig(t, "")
+	r := newRig(t, newEngine(t).host)
 	ctx := bounded(t, time.Minute)
 	other, err := Open(Config{Host: r.api.DaemonHost(), LockDir: r.d.cfg.LockDir})
 	check(t, err)
 	t.Cleanup(func() { check(t, other.Close()) })
-	id, name := r.Run(t, coretest.Guest{Args: []string{"sleep"}})
+	r.d.quiet = 0
+	opts := guest(nil, "sleep")
+	opts.Config.StopTimeout = new(int)
+	id, name := r.start(t, opts)
 	unlock, err := other.lock(name)
 	check(t, err)
 	if _, err := r.d.Recreate(ctx, id, time.Second, nil); core.CodeOf(err) != core.CodeConflict {
