@@ -3,7 +3,6 @@ package core
 import (
 	"cmp"
 	"context"
-	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -24,7 +23,6 @@ const accessEvery = time.Second
 // access knows who may act: people and keys of the environment and of the store, and who is connected now.
 type access struct {
 	c     *Core
-	hub   *Hub[struct{}]
 	every time.Duration
 
 	changes sync.Mutex // held while a change of people is judged, written and shared with the other plane
@@ -36,7 +34,6 @@ type access struct {
 	store      keyring
 	shared     []byte // what store was read from, at the plane that does not write it
 	trouble    string // why people.json and the store may differ
-	revision   uint64
 	uses       keyUses
 	live       map[string]*OpenedSession
 	closed     bool
@@ -47,7 +44,7 @@ type access struct {
 // newAccess reads everything once, so that the first login finds its key.
 func newAccess(c *Core) *access {
 	a := &access{
-		c: c, hub: NewHub[struct{}](1), every: accessEvery, store: newKeyring(),
+		c: c, every: accessEvery, store: newKeyring(),
 		envText: c.cfg.AdminKeys, env: environmentKeyring(c.cfg.AdminKeys, environmentSource(c.cfg)),
 		uses: newKeyUses(c.state), live: map[string]*OpenedSession{},
 	}
@@ -55,41 +52,56 @@ func newAccess(c *Core) *access {
 		a.loadStore()
 	}
 	a.look()
+	a.shareAgain()
 	return a
 }
 
-// run follows the files until ctx ends, and then waits for the audit of sessions that are closing.
+// run follows the files until ctx ends, and then waits for the audit of sessions that are closing. What it writes has a
+// goroutine of its own: a disk that hangs must not keep a revoked key working.
 func (a *access) run(ctx context.Context) {
+	var writing sync.WaitGroup
+	writing.Go(func() { a.eachTick(ctx, func() { a.shareAgain(); a.saveUses(ctx) }) })
+	a.eachTick(ctx, a.look)
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	a.wg.Wait()
+	writing.Wait()
+}
+
+// eachTick does something again and again until ctx ends.
+func (a *access) eachTick(ctx context.Context, do func()) {
 	tick := time.NewTicker(a.every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			a.mu.Lock()
-			a.closed = true
-			a.mu.Unlock()
-			a.wg.Wait()
 			return
 		case <-tick.C:
-			a.look()
-			a.saveUses(ctx)
+			do()
 		}
 	}
 }
 
-// look reads again what may have changed behind our back, and writes again what could not be written.
+// look reads again what may have changed behind our back.
 func (a *access) look() {
 	changed := a.lookAtEnvironment()
-	if a.c.charter.Access {
-		a.changes.Lock()
-		a.share()
-		a.changes.Unlock()
-	} else {
+	if !a.c.charter.Access {
 		changed = a.lookAtShared() || changed
 	}
 	if changed {
 		a.announce()
 	}
+}
+
+// shareAgain writes again what could not be written for the other plane, or what somebody else changed.
+func (a *access) shareAgain() {
+	if !a.c.charter.Access {
+		return
+	}
+	a.changes.Lock()
+	defer a.changes.Unlock()
+	a.share()
 }
 
 // loadStore takes people and keys from the journal's tables.
@@ -100,18 +112,16 @@ func (a *access) loadStore() {
 	a.mu.Unlock()
 }
 
-// announce tells doors that who may act has changed, and ends the sessions of those who may not any more.
+// announce ends the sessions of those who may not act any more.
 func (a *access) announce() {
 	ending := map[*OpenedSession]string{}
 	a.mu.Lock()
-	a.revision++
 	for _, s := range a.live {
 		if why := a.refuses(s.actor); why != "" {
 			ending[s] = why
 		}
 	}
 	a.mu.Unlock()
-	a.hub.Publish(struct{}{})
 	for s, why := range ending {
 		s.stop(why)
 	}
@@ -179,37 +189,6 @@ func (c *Core) FindKey(fingerprint string) (Key, Person, bool) {
 	return c.access.find(fingerprint)
 }
 
-// Keys lists every key that works now, with its options in Line. It answers from memory.
-func (c *Core) Keys() []Key {
-	c.access.mu.Lock()
-	defer c.access.mu.Unlock()
-	return c.access.keys()
-}
-
-// AccessRevision counts the changes of who may act.
-func (c *Core) AccessRevision() uint64 {
-	c.access.mu.Lock()
-	defer c.access.mu.Unlock()
-	return c.access.revision
-}
-
-// AccessChanges yields once at its start and then whenever who may act has changed; several changes may be one item. It
-// ends with ctx.
-func (c *Core) AccessChanges(ctx context.Context) iter.Seq[struct{}] {
-	return func(yield func(struct{}) bool) {
-		stream, leave := c.access.hub.Join(ctx)
-		defer leave()
-		if !yield(struct{}{}) {
-			return
-		}
-		for range stream {
-			if !yield(struct{}{}) {
-				return
-			}
-		}
-	}
-}
-
 func listAccess(_ context.Context, c *Core, _ struct{}) (AccessList, error) {
 	a := c.access
 	a.mu.Lock()
@@ -219,7 +198,8 @@ func listAccess(_ context.Context, c *Core, _ struct{}) (AccessList, error) {
 		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Source, y.Source))
 	})
 	list := AccessList{People: people, Keys: a.keys(), Sessions: a.sessions(), Writable: a.readOnly()}
-	list.Warnings = slices.Concat(a.env.warnings, a.store.warnings)
+	now := c.now()
+	list.Warnings = slices.Concat(a.env.warnings, a.store.warnings, a.env.expired(now), a.store.expired(now))
 	for _, trouble := range []string{a.envTrouble, a.trouble} {
 		if trouble != "" {
 			list.Warnings = append(list.Warnings, trouble)

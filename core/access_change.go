@@ -27,13 +27,13 @@ func (a *access) change(ctx context.Context, edit func(next keyring) error) erro
 	a.changes.Lock()
 	defer a.changes.Unlock()
 	a.mu.Lock()
-	now, lockable := a.store, !a.env.hasAdmin()
+	now, lockable := a.store, !a.env.hasAdmin(a.c.now())
 	a.mu.Unlock()
 	next := keyring{people: maps.Clone(now.people), keys: maps.Clone(now.keys)}
 	if err := edit(next); err != nil {
 		return err
 	}
-	if lockable && now.hasAdmin() && !next.hasAdmin() {
+	if lockable && now.hasAdmin(a.c.now()) && !next.hasAdmin(a.c.now()) {
 		return Errorf(CodeConflict, "That would take away the last admin: make somebody else admin first, or set MATRX_ADMIN_KEYS.")
 	}
 	if err := a.c.commit(ctx, storeEdits(now, next)...); err != nil {
@@ -68,10 +68,14 @@ func rowEdits[T comparable](table string, now, next map[string]T) []edit {
 
 // newKey makes the row of a key, unless somebody has that key already.
 func (a *access) newKey(ctx context.Context, person, line string) (Key, error) {
-	fingerprint, comment, normal, err := ParseKey(line)
+	key, err := ParseKey(line)
 	if err != nil {
 		return Key{}, err
 	}
+	if key.Expired(a.c.now()) {
+		return Key{}, Errorf(CodeInvalid, "The key has expired: its expiry-time has passed.")
+	}
+	fingerprint := key.Fingerprint()
 	a.mu.Lock()
 	old, _, taken := a.find(fingerprint)
 	a.mu.Unlock()
@@ -79,7 +83,7 @@ func (a *access) newKey(ctx context.Context, person, line string) (Key, error) {
 		return Key{}, Errorf(CodeConflict, "The key %s belongs to %s already (%s).", fingerprint, old.Person, old.Source)
 	}
 	return Key{
-		Fingerprint: fingerprint, Person: person, Line: normal, Comment: comment,
+		Fingerprint: fingerprint, Person: person, Line: key.Text(), Comment: key.Comment,
 		Source: KeyFromStore, Added: a.c.now().UTC(), AddedBy: ActorFrom(ctx).Name,
 	}, nil
 }

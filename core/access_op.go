@@ -112,6 +112,6 @@ var (
 	SetRole      = Op[SetRoleIn, Person]{"person.role", "Give a person another role", Change, RoleAdmin, true, false, setRole}
 	RemovePerson = Op[RemovePersonIn, Done]{"person.remove", "Remove a person and all keys", Destroy, RoleAdmin, true, false, removePerson}
 	AddKey       = Op[AddKeyIn, Key]{"key.add", "Give a person one more key", Change, RoleAdmin, true, false, addKey}
-	RevokeKey    = Op[RevokeKeyIn, Done]{"key.revoke", "Revoke a key and end its sessions", Change, RoleAdmin, true, false, revokeKey}
-	EndSession   = Op[EndSessionIn, Done]{"session.end", "End a live session", Change, RoleAdmin, true, false, endSession}
+	RevokeKey    = Op[RevokeKeyIn, Done]{"key.revoke", "Revoke a key and end its sessions", Change, RoleAdmin, true, true, revokeKey}
+	EndSession   = Op[EndSessionIn, Done]{"session.end", "End a live session", Change, RoleAdmin, true, true, endSession}
 )

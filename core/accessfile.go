@@ -57,7 +57,7 @@ func (a *access) lookAtEnvironment() (changed bool) {
 		return false
 	}
 	ring := environmentKeyring(string(raw), environmentSource(a.c.cfg))
-	if len(ring.keys) == 0 && len(a.env.keys) > 0 && !a.store.hasAdmin() {
+	if now := a.c.now(); !ring.hasAdmin(now) && a.env.hasAdmin(now) && !a.store.hasAdmin(now) {
 		a.envTrouble = "MATRX_ADMIN_KEYS_FILE has no usable key any more and there is no other admin: the keys read before stay in force."
 		return false
 	}
@@ -109,8 +109,8 @@ func readShared(path string) ([]byte, keyring, error) {
 		return nil, keyring{}, errors.New("it is damaged: it has no list of people and keys")
 	}
 	ring := storedKeyring(shared.People, shared.Keys)
-	if len(ring.warnings) > 0 {
-		return nil, keyring{}, errors.New("it is damaged: " + ring.warnings[0])
+	if ring.damage != "" {
+		return nil, keyring{}, errors.New("it is damaged: " + ring.damage)
 	}
 	return raw, ring, nil
 }

@@ -56,14 +56,22 @@ type AuditEvent struct {
 }
 
 // beginAudit writes the intent and waits until it is durable. The function it returns writes the outcome and gives
-// back the action's error; when the outcome cannot be written the action itself has still happened, and the error says so.
+// back the action's error; when the outcome cannot be written now the action itself has still happened, and the error says
+// so; the outcome is shown and written later.
 func (c *Core) beginAudit(ctx context.Context, op Info, actor Actor, in any) (func(error) error, error) {
 	id, started := uuid.Must(uuid.NewV7()).String(), c.now()
+	if n := c.late.count(); n >= maxLateOutcomes {
+		return nil, Errorf(CodeUnavailable, "Nothing was done: the audit could not record yet how the last %d actions ended.", n)
+	}
 	body := auditBody{Phase: phaseIntent, Op: op.Name, Risk: op.Risk, Actor: &actor, Request: RequestFrom(ctx), Input: auditInput(in)}
 	if t, ok := in.(targeted); ok {
 		body.Target = t.Target()
 	}
-	if err := c.appendAudit(ctx, op, id, actor, body); err != nil {
+	rec, err := auditRecord(id, actor, body)
+	if err == nil {
+		err = c.appendAudit(ctx, op, rec)
+	}
+	if err != nil {
 		return nil, Errorf(CodeUnavailable, "Nothing was done: the audit cannot record it. %s", MessageOf(err))
 	}
 	return func(cause error) error {
@@ -71,19 +79,31 @@ func (c *Core) beginAudit(ctx context.Context, op Info, actor Actor, in any) (fu
 		var note *outcomeNote
 		switch {
 		case errors.As(cause, &note):
-			out.Message, cause = note.text, nil
+			out.Message, cause = cutLine(note.text), nil
 		case cause != nil && !errors.Is(cause, errStopped):
-			out.Outcome, out.Message = string(CodeOf(cause)), MessageOf(cause)
+			out.Outcome, out.Message = string(CodeOf(cause)), cutLine(MessageOf(cause))
 		}
 		// The outcome is written even when the caller has gone.
-		if err := c.appendAudit(context.WithoutCancel(ctx), op, id, actor, out); err != nil {
-			c.log.Error("audit outcome not written", "op", op.Name, "audit", id, "err", err)
-			if cause == nil {
-				return Errorf(CodeUnavailable, "%s was done, but the audit could not record the outcome. %s", op.Summary, MessageOf(err))
-			}
+		if err := c.endAudit(context.WithoutCancel(ctx), op, id, actor, out); err != nil && cause == nil {
+			return Errorf(CodeUnavailable, "%s was done, but the audit could not record the outcome yet. %s", op.Summary, MessageOf(err))
 		}
 		return cause
 	}, nil
+}
+
+// endAudit writes an outcome. One that the journal does not take is shown all the same, and kept to be written later.
+func (c *Core) endAudit(ctx context.Context, op Info, id string, actor Actor, out auditBody) error {
+	rec, err := auditRecord(id, actor, out)
+	if err != nil {
+		return err
+	}
+	if err := c.appendAudit(ctx, op, rec); err != nil {
+		c.log.Error("audit outcome not written yet", "op", op.Name, "audit", id, "outcome", out.Outcome, "err", err)
+		c.late.add(rec)
+		c.state.settle(id, out)
+		return err
+	}
+	return nil
 }
 
 // outcomeNote is what a guarded function returns when it went well and the audit is to say more than ok.
@@ -95,13 +115,17 @@ func (n *outcomeNote) Error() string { return n.text }
 // masker is an input that holds more than may stay in the audit; what it gives instead is kept.
 type masker interface{ masked() any }
 
-// appendAudit writes one audit record, for a relief operation with the reserve.
-func (c *Core) appendAudit(ctx context.Context, op Info, id string, actor Actor, body auditBody) error {
+// auditRecord is an intent or an outcome as the journal takes it.
+func auditRecord(id string, actor Actor, body auditBody) (Record, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
-		return fmt.Errorf("encode audit record: %w", err)
+		return Record{}, fmt.Errorf("encode audit record: %w", err)
 	}
-	rec := Record{Table: auditTable, Key: id, Op: RecordNote, Body: raw, Actor: actor.Name}
+	return Record{Table: auditTable, Key: id, Op: RecordNote, Body: raw, Actor: actor.Name}, nil
+}
+
+// appendAudit writes one audit record, for a relief operation with the reserve.
+func (c *Core) appendAudit(ctx context.Context, op Info, rec Record) error {
 	write := c.journal.Append
 	if op.Relief {
 		write = c.journal.AppendRelief

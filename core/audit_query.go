@@ -206,7 +206,7 @@ func verifyAudit(ctx context.Context, c *Core, _ struct{}) (JournalReport, error
 // interruptAudit gives the intents that the last process left open their outcome. It is called before a door opens;
 // what it could not write stays open and is written by a later call.
 func (c *Core) interruptAudit(ctx context.Context, left []string) error {
-	body, err := json.Marshal(auditBody{Phase: phaseOutcome, Outcome: OutcomeInterrupted, Message: "The control plane ended while it ran."})
+	body, err := json.Marshal(auditBody{Phase: phaseOutcome, Outcome: OutcomeInterrupted, Message: "The control plane ended before its outcome was on record."})
 	if err != nil {
 		return err
 	}
@@ -220,14 +220,7 @@ func (c *Core) interruptAudit(ctx context.Context, left []string) error {
 		if len(recs) == 0 {
 			continue
 		}
-		entries, err := c.journal.Append(ctx, recs...)
-		if err != nil {
-			entries, err = c.journal.AppendRelief(ctx, recs...)
-		}
-		if err != nil {
-			return err
-		}
-		if err := c.state.apply(entries...); err != nil {
+		if err := c.appendNotes(ctx, recs); err != nil {
 			return err
 		}
 	}

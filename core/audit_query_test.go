@@ -143,7 +143,7 @@ func TestWhatCouldNotBeInterruptedAtStartIsInterruptedWhenTheJournalIsBack(t *te
 			t.Fatalf("the job shows as %s", got.State)
 		}
 		w.journal.set(func() { w.journal.broken = false })
-		time.Sleep(interruptEvery + time.Second)
+		time.Sleep(recordEvery + time.Second)
 		events := must2(ListAudit.Run(as(t, RoleViewer), c, ListAuditIn{Outcome: OutcomeInterrupted}))(t)
 		row, _, _ := get[Job](c.state, jobsTable, "j")
 		if len(events) != 1 || row.State != JobInterrupted {

@@ -11,7 +11,9 @@ import (
 )
 
 // Config is everything a control plane takes from its environment, declared here once: the reference table in the
-// handbook is generated from the tags. A variable marked secret may also come as NAME_FILE, a file that is read and never written.
+// handbook is generated from the tags. Where the tag says file, the value may also come as
+// NAME_FILE, a file that is read once and never written. MATRX_ADMIN_KEYS_FILE is followed instead, and one that cannot
+// be read is a warning: it must not keep the console closed.
 type Config struct {
 	ServerName    string `env:"MATRX_SERVER_NAME" default:"local" doc:"Name of this server, shown on every screen."`
 	Domain        string `env:"MATRX_DOMAIN" default:"dev.codematrx.test" doc:"Domain under which the services are routed."`
@@ -19,7 +21,7 @@ type Config struct {
 	DataDir       string `env:"MATRX_DATA_DIR" default:"" doc:"Folder of this control plane's journal, logs and keys; below MATRX_ROOT unless set."`
 	SSHAddr       string `env:"MATRX_SSH_ADDR" default:":2222" doc:"Address of the SSH door."`
 	HTTPAddr      string `env:"MATRX_HTTP_ADDR" default:":3000" doc:"Address of the HTTP door."`
-	AdminKeys     string `env:"MATRX_ADMIN_KEYS" default:"" file:"yes" doc:"Public keys of admins, one authorized_keys line each. They always work."`
+	AdminKeys     string `env:"MATRX_ADMIN_KEYS" default:"" doc:"Public keys of admins, one authorized_keys line each. They always work."`
 	AdminKeysFile string `env:"MATRX_ADMIN_KEYS_FILE" default:"" doc:"File of admins' public keys instead of MATRX_ADMIN_KEYS; changes to it count within seconds."`
 	SSHCA         string `env:"MATRX_SSH_CA" default:"" file:"yes" doc:"Public keys of certificate authorities whose user certificates are accepted; the role comes from a principal role-viewer, role-operator or role-admin."`
 	ShellRole     string `env:"MATRX_SHELL_ROLE" default:"operator" doc:"Least role that may open a shell: operator or admin."`
@@ -77,6 +79,9 @@ func readVariable(getenv func(string) string, tag reflect.StructTag) (string, er
 // check finds values that cannot work.
 func (cfg Config) check() []error {
 	var problems []error
+	if cfg.AdminKeys != "" && cfg.AdminKeysFile != "" {
+		problems = append(problems, errors.New("MATRX_ADMIN_KEYS and MATRX_ADMIN_KEYS_FILE are both set: keep one"))
+	}
 	if !filepath.IsAbs(cfg.Root) {
 		problems = append(problems, fmt.Errorf("MATRX_ROOT is %q: give an absolute path", cfg.Root))
 	}

@@ -81,3 +81,14 @@ func TestTheOtherPlaneIsNamedWithTheWayToIt(t *testing.T) {
 		t.Error("the titles are mixed up")
 	}
 }
+
+func TestAKeyFileThatCannotBeReadDoesNotKeepThePlaneFromStarting(t *testing.T) {
+	env := map[string]string{"MATRX_ADMIN_KEYS_FILE": filepath.Join(t.TempDir(), "absent")}
+	if _, err := LoadConfig(func(name string) string { return env[name] }); err != nil {
+		t.Errorf("a missing file of keys: %v", err)
+	}
+	env["MATRX_ADMIN_KEYS"] = "ssh-ed25519 AAAA"
+	if _, err := LoadConfig(func(name string) string { return env[name] }); err == nil || !strings.Contains(err.Error(), "keep one") {
+		t.Errorf("keys and a file of keys: %v", err)
+	}
+}

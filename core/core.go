@@ -48,6 +48,7 @@ type Core struct {
 
 	writes   sync.Mutex // held while rows are versioned and appended
 	state    *state
+	late     lateOutcomes
 	services *services
 	jobs     *jobs
 	access   *access
@@ -79,9 +80,8 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c.jobs, c.access, c.shells, c.services = newJobs(c), newAccess(c), newShells(c), newServices(c, p)
 	c.applySettings()
 	left := c.state.openAudit()
-	if !c.interruptOpen(own, left) {
-		c.wg.Go(func() { c.interruptLater(own, left) })
-	}
+	decided := c.interruptOpen(own, left)
+	c.wg.Go(func() { c.keepRecording(own, left, decided) })
 	c.wg.Go(func() { c.access.run(own) })
 	c.wg.Go(func() { c.services.run(own) })
 	c.wg.Go(func() { c.shells.run(own) })
@@ -93,6 +93,7 @@ func (c *Core) Close() error {
 	c.jobs.close()
 	c.cancel()
 	c.wg.Wait()
+	c.saveLastOutcomes()
 	return nil
 }
 
@@ -122,8 +123,8 @@ func (c *Core) replay(ctx context.Context) error {
 	return nil
 }
 
-// interruptEvery is the time between two attempts to record what the last process left open.
-const interruptEvery = 5 * time.Second
+// recordEvery is the time between two attempts to record what the journal could not take.
+const recordEvery = 5 * time.Second
 
 // interruptOpen gives every action that the last process left open its outcome, and tells whether that is on record.
 // Nothing may stay "running".
@@ -135,18 +136,22 @@ func (c *Core) interruptOpen(ctx context.Context, left []string) bool {
 	return err == nil
 }
 
-// interruptLater goes on trying until the journal takes it.
-func (c *Core) interruptLater(ctx context.Context, left []string) {
-	tick := time.NewTicker(interruptEvery)
+// keepRecording writes what the journal could not take when it was due, as soon as it can: what the last process left
+// open, unless that is decided already, outcomes, and ends of jobs.
+func (c *Core) keepRecording(ctx context.Context, left []string, decided bool) {
+	tick := time.NewTicker(recordEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx)) == nil {
-				return
-			}
+		}
+		if !decided {
+			decided = errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx)) == nil
+		}
+		if err := errors.Join(c.saveOutcomes(ctx), c.jobs.saveLate(ctx)); err != nil {
+			c.log.Debug("outcomes not written yet", "waiting", c.late.count(), "err", err)
 		}
 	}
 }

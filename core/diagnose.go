@@ -125,7 +125,7 @@ func (x *examiner) memory(ctx context.Context) Check {
 	case part >= memoryWarn:
 		return warnedCheck(found, "Restart the service that takes the most, or give the server more memory.")
 	case u.CPUs > 0 && u.Load1 > 2*float64(u.CPUs):
-		return warnedCheck(found, "More is to be done than the processors can. Sort the services by CPU.")
+		return warnedCheck(found, "More is to be done than the processors can. Home shows the CPU of each service: restart or stop the greediest.")
 	default:
 		return passedCheck(found)
 	}

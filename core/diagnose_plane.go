@@ -19,7 +19,7 @@ func (x *examiner) journal(context.Context) Check {
 	found := fmt.Sprintf("record %d, %s in %d files, %s in reserve", head.Seq, FormatBytes(head.Bytes), head.Segments, FormatBytes(head.Reserve))
 	switch {
 	case !head.Writable:
-		return failedCheck(head.Trouble+" ("+found+")", "Make room: prune the disk, trim the logs. It reopens by itself; until then only relief operations run.")
+		return failedCheck(head.Trouble+" ("+found+")", "Make room: prune the disk (prune), trim the logs (log-trim). It reopens by itself; until then only relief operations run.")
 	case head.Torn != "":
 		return warnedCheck(found+"; at the start an unfinished record was cut off: "+shortText(head.Torn), "Nothing that was acknowledged is lost. audit.verify walks the whole chain.")
 	default:
@@ -33,7 +33,7 @@ func (x *examiner) logs(context.Context) Check {
 	found := fmt.Sprintf("%s on disk, %d containers followed, %d lines dropped", FormatBytes(s.OnDisk), s.Following, s.Dropped)
 	switch {
 	case s.Trouble != "":
-		return failedCheck(s.Trouble+" ("+found+")", "Trim the logs or prune the disk.")
+		return failedCheck(s.Trouble+" ("+found+")", "Trim the logs (log-trim) or prune the disk (prune).")
 	case s.Dropped > 0:
 		return warnedCheck(found, "Gaps are marked where they are. A service that writes faster than the disk takes it is the usual reason.")
 	default:
@@ -128,7 +128,7 @@ func (x *examiner) space(ctx context.Context, path string) Check {
 	}
 	space, inodes := share(u.Used, u.Total), share(u.InodesUsed, u.InodesTotal)
 	found := fmt.Sprintf("%s: %.0f %% of %s used, %s left; %.0f %% of the inodes", path, space*100, FormatBytes(u.Total), FormatBytes(u.Total-u.Used), inodes*100)
-	const do = "Prune the disk on Infrastructure, trim the logs, or remove what is not needed."
+	const do = "Prune the disk on Infrastructure (prune), trim the logs (log-trim), or remove what is not needed."
 	switch {
 	case space >= diskFull || inodes >= inodesFull:
 		return failedCheck(found, do)

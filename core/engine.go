@@ -190,8 +190,9 @@ type Lifecycle interface {
 	Stop(ctx context.Context, id string, grace time.Duration) error
 	Restart(ctx context.Context, id string, grace time.Duration) error
 	// Recreate makes the container anew from its own configuration and image, under the same name, and returns the new
-	// id. The old one is kept aside until the new one runs, and is put back when it does not.
-	Recreate(ctx context.Context, id string, grace time.Duration) (string, error)
+	// id. The old one is kept aside, stopped, until the new one runs and ready (which may be nil) has returned without an
+	// error for its id; else the old one is put back and the error is ready's or says why the new one does not run.
+	Recreate(ctx context.Context, id string, grace time.Duration, ready func(ctx context.Context, id string) error) (string, error)
 	Remove(ctx context.Context, id string, grace time.Duration) error
 }
 

@@ -125,11 +125,11 @@ func keepingFaults(in faultInput) []faultFact {
 	var facts []faultFact
 	if !in.journal.Writable {
 		facts = append(facts, serverFault(Critical, "journal", "The journal cannot be written: "+in.journal.Trouble,
-			"Nothing but relief can be done until it is back: stop or restart a service, prune the disk, trim the logs. It reopens by itself.", in.journal.Since))
+			"Nothing but relief can be done until it is back: stop or restart a service, prune the disk (prune), trim the logs (log-trim). It reopens by itself.", in.journal.Since))
 	}
 	if in.logs.Trouble != "" {
 		facts = append(facts, serverFault(Warning, "logs", "Logs are not kept: "+in.logs.Trouble,
-			"Make room: trim the logs or prune the disk. Live logs still show.", time.Time{}))
+			"Make room: trim the logs (log-trim) or prune the disk (prune). Live logs still show.", time.Time{}))
 	}
 	return facts
 }
@@ -140,12 +140,12 @@ func serverFaults(u HostUsage) []faultFact {
 	if part := share(u.Disk, u.DiskTotal); part >= diskWarn {
 		facts = append(facts, serverFault(above(part, diskFull), "disk",
 			fmt.Sprintf("The disk is %.0f %% full: %s left.", part*100, FormatBytes(u.DiskTotal-u.Disk)),
-			"Prune the disk on Infrastructure, trim the logs, or remove what is not needed.", time.Time{}))
+			"Prune the disk on Infrastructure (prune), trim the logs (log-trim), or remove what is not needed.", time.Time{}))
 	}
 	if part := share(u.Memory, u.MemoryTotal); part >= memoryWarn {
 		facts = append(facts, serverFault(above(part, memoryFull), "memory",
 			fmt.Sprintf("The memory is %.0f %% used: %s left.", part*100, FormatBytes(u.MemoryTotal-u.Memory)),
-			"Sort the services by memory; restart or stop the greediest.", time.Time{}))
+			"Home shows the memory of each service: restart or stop the greediest.", time.Time{}))
 	}
 	return facts
 }
@@ -175,7 +175,9 @@ func serviceFaults(in faultInput, k *known) []faultFact {
 	}
 	switch k.health.State {
 	case Down:
-		add(downSeverity(k), "health", downWords(k), downAdvice(in, k), k.health.Since)
+		if !endedWell(k) {
+			add(Critical, "health", downWords(k), downAdvice(in, k), k.health.Since)
+		}
 	case Unhealthy:
 		add(Critical, "health", unhealthyWords(k), unhealthyAdvice(in, k), k.health.Since)
 	case Paused:
@@ -201,13 +203,10 @@ func serviceFaults(in faultInput, k *known) []faultFact {
 	return facts
 }
 
-// downSeverity is a warning only for what was run by hand and ended well.
-func downSeverity(k *known) Severity {
+// endedWell is true for a container that somebody ran by hand and that came to its end: it did what it was for.
+func endedWell(k *known) bool {
 	ended := k.missing.IsZero() && k.detail.ExitCode == 0 && !restartsItself(k.detail.RestartPolicy)
-	if k.kind == KindCustom && !k.labelled && ended {
-		return Warning
-	}
-	return Critical
+	return ended && k.kind == KindCustom && !k.labelled
 }
 
 func downWords(k *known) string {

@@ -107,12 +107,15 @@ func TestRestartsByTheEngineAreCounted(t *testing.T) {
 	}
 }
 
-func TestWhatEndedWellByHandIsOnlyAWarning(t *testing.T) {
+func TestWhatWasRunByHandAndEndedWellIsNoFaultAndWhatEndedBadlyIs(t *testing.T) {
 	d := ran("a1", "migrate")
 	d.State, d.RestartPolicy = "exited", "no"
-	facts := faultsOf(wellInput(d))
-	if len(facts) != 1 || facts[0].Severity != Warning {
-		t.Errorf("%+v", facts)
+	if facts := faultsOf(wellInput(d)); len(facts) != 0 {
+		t.Errorf("ended with 0: %+v", facts)
+	}
+	d.ExitCode = 1
+	if facts := faultsOf(wellInput(d)); len(facts) != 1 || facts[0].Severity != Critical {
+		t.Errorf("ended with 1: %+v", facts)
 	}
 }
 

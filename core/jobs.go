@@ -121,7 +121,7 @@ func (js *jobs) contain(ctx context.Context, j *jobRun, run func(context.Context
 }
 
 // save makes the end of a job durable, with those that could not be saved before and what is too old of the history. A
-// journal in trouble does not hold a job up: it has ended all the same, and is written with the next one.
+// journal in trouble does not hold a job up: it has ended all the same, and is written with the next one or by saveLate.
 func (js *jobs) save(ctx context.Context, ended ...Job) error {
 	js.mu.Lock()
 	for _, job := range ended {
@@ -145,6 +145,17 @@ func (js *jobs) save(ctx context.Context, ended ...Job) error {
 		delete(js.unsaved, job.ID)
 	}
 	return nil
+}
+
+// saveLate saves the ends of jobs that the journal could not take.
+func (js *jobs) saveLate(ctx context.Context) error {
+	js.mu.Lock()
+	waiting := len(js.unsaved)
+	js.mu.Unlock()
+	if waiting == 0 {
+		return nil
+	}
+	return js.save(withRelief(WithActor(ctx, js.c.systemActor()), true))
 }
 
 // tooOld are the rows that make room for more.

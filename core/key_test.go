@@ -31,9 +31,12 @@ func TestAGoodKeyIsReadWithItsOptionsAndStoredInOneForm(t *testing.T) {
 		"no comment":       {strings.TrimSuffix(line, " ada@laptop"), "", strings.TrimSuffix(line, " ada@laptop")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			print, comment, normal, err := ParseKey(c.in)
-			if err != nil || print != fingerprint || comment != c.comment || normal != c.normal {
-				t.Fatalf("got %q %q %q %v", print, comment, normal, err)
+			key, err := ParseKey(c.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if key.Fingerprint() != fingerprint || key.Comment != c.comment || key.Text() != c.normal {
+				t.Fatalf("got %q %q %q", key.Fingerprint(), key.Comment, key.Text())
 			}
 		})
 	}
@@ -72,10 +75,10 @@ func TestWhatIsNotOneGoodPublicKeyIsRefusedWithoutRepeatingIt(t *testing.T) {
 		"too long":              {line + strings.Repeat("x", maxKeyLine), "longer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, normal, err := ParseKey(c.in)
+			key, err := ParseKey(c.in)
 			wantCode(t, err, CodeInvalid, c.says)
-			if normal != "" {
-				t.Fatalf("it was kept: %q", normal)
+			if key.Key != nil || key.options != nil {
+				t.Fatalf("it was kept: %+v", key)
 			}
 			for _, word := range strings.Fields(c.in) {
 				if len(word) > 24 && strings.Contains(err.Error(), word) {
@@ -117,13 +120,16 @@ func FuzzAKeyThatIsAcceptedReadsTheSameAgain(f *testing.F) {
 	f.Add(`from="1.2.3.4",command="a b" ` + line + " and more \x00")
 	f.Add("-----BEGIN OPENSSH PRIVATE KEY-----")
 	f.Fuzz(func(t *testing.T, in string) {
-		print, comment, normal, err := ParseKey(in)
+		key, err := ParseKey(in)
 		if err != nil {
 			return
 		}
-		again, comment2, normal2, err := ParseKey(normal)
-		if err != nil || again != print || comment2 != comment || normal2 != normal || strings.ContainsAny(normal, "\r\n") {
-			t.Fatalf("%q -> %q -> %q (%v)", in, normal, normal2, err)
+		again, err := ParseKey(key.Text())
+		if err != nil || strings.ContainsAny(key.Text(), "\r\n") {
+			t.Fatalf("%q -> %q (%v)", in, key.Text(), err)
+		}
+		if again.Fingerprint() != key.Fingerprint() || again.Comment != key.Comment || again.Text() != key.Text() || again.Command != key.Command {
+			t.Fatalf("%q -> %q -> %q", in, key.Text(), again.Text())
 		}
 	})
 }

@@ -35,7 +35,7 @@ func newKeyUses(s *state) keyUses {
 // use notes that a key signed in.
 func (u *keyUses) use(fingerprint string, at time.Time) { u.last[fingerprint] = at }
 
-// saveUses writes the uses that are due, and forgets those of keys that are gone. It waits for nothing but the journal.
+// saveUses writes the uses that are due, and forgets those of keys that are gone. It waits for the journal.
 func (a *access) saveUses(ctx context.Context) {
 	now := a.c.now()
 	a.mu.Lock()

@@ -11,6 +11,7 @@ import (
 const (
 	defaultGrace = 10 * time.Second
 	maxGrace     = 10 * time.Minute
+	actWait      = 30 * time.Second // for the engine to act, beside the grace
 )
 
 // The kinds of job, which are the names of their operations.
@@ -64,6 +65,18 @@ func graceOf(asked time.Duration, d ContainerDetail) time.Duration {
 	}
 }
 
+// begun is the context of an act on a container: what was begun is seen through, and the audit told how it ended, when the
+// connection of whoever asked for it breaks. It ends with the control plane, and after the grace and the time that the
+// engine and the observation of its effect may take. A caller who has gone before gets an error, and nothing is done.
+func (c *Core) begun(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc, error) {
+	if ctx.Err() != nil {
+		return nil, nil, Errorf(CodeCanceled, "Nothing was done: whoever asked for it has gone.")
+	}
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace+actWait+serveWait)
+	stop := context.AfterFunc(c.services.life, cancel)
+	return own, func() { stop(); cancel() }, nil
+}
+
 // engineAnswer adds to an error of the engine what is known without it.
 func (c *Core) engineAnswer(err error, svc Service) error {
 	if CodeOf(err) != CodeUnavailable {
@@ -92,6 +105,11 @@ func startService(ctx context.Context, c *Core, in ServiceIn) (Done, error) {
 	if svc.State == "paused" {
 		return Done{}, Errorf(CodeConflict, "%s is paused, not stopped. Restart it: restart %s", svc.Name, svc.Name)
 	}
+	ctx, cancel, err := c.begun(ctx, 0)
+	if err != nil {
+		return Done{}, err
+	}
+	defer cancel()
 	if err := c.docker.Start(ctx, svc.ID); err != nil {
 		return Done{}, c.engineAnswer(err, svc)
 	}
@@ -108,7 +126,13 @@ func stopService(ctx context.Context, c *Core, in StopServiceIn) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	if err := c.docker.Stop(ctx, svc.ID, graceOf(in.Grace, detail)); err != nil {
+	grace := graceOf(in.Grace, detail)
+	ctx, cancel, err := c.begun(ctx, grace)
+	if err != nil {
+		return Done{}, err
+	}
+	defer cancel()
+	if err := c.docker.Stop(ctx, svc.ID, grace); err != nil {
 		return Done{}, c.engineAnswer(err, svc)
 	}
 	now, err := c.services.awaitEnded(ctx, svc.Name, svc.ID)
@@ -124,7 +148,13 @@ func restartService(ctx context.Context, c *Core, in StopServiceIn) (Done, error
 	if err != nil {
 		return Done{}, err
 	}
-	if err := c.docker.Restart(ctx, svc.ID, graceOf(in.Grace, detail)); err != nil {
+	grace := graceOf(in.Grace, detail)
+	ctx, cancel, err := c.begun(ctx, grace)
+	if err != nil {
+		return Done{}, err
+	}
+	defer cancel()
+	if err := c.docker.Restart(ctx, svc.ID, grace); err != nil {
 		return Done{}, c.engineAnswer(err, svc)
 	}
 	now, err := c.services.awaitServing(ctx, svc.Name, svc.ID, serveWait)
@@ -141,21 +171,31 @@ func recreateService(ctx context.Context, c *Core, in StopServiceIn) (Job, error
 		return Job{}, err
 	}
 	return c.jobs.start(ctx, recreateKind, svc.Name, func(ctx context.Context, j *jobRun) error {
-		j.step("Replace the container")
-		id, err := c.docker.Recreate(ctx, svc.ID, graceOf(in.Grace, detail))
-		if err != nil {
-			return c.engineAnswer(err, svc)
-		}
+		return c.recreate(ctx, j, svc, graceOf(in.Grace, detail))
+	})
+}
+
+// recreate replaces a service's container. The old one is put back unless the new one serves.
+func (c *Core) recreate(ctx context.Context, j *jobRun, svc Service, grace time.Duration) error {
+	j.step("Replace the container")
+	var serving Service
+	var judged bool
+	id, err := c.docker.Recreate(ctx, svc.ID, grace, func(ctx context.Context, id string) (err error) {
 		j.print("new container " + ShortID(id) + ", was " + ShortID(svc.ID))
 		j.step("Wait until it serves")
 		j.progress(0.5)
-		now, err := c.services.awaitServing(ctx, svc.Name, id, serveWait)
-		if err != nil {
-			return err
-		}
-		j.result(fmt.Sprintf("%s runs in the new container %s: %s.", now.Name, ShortID(id), servingWords(now)))
-		return nil
+		judged = true
+		serving, err = c.services.awaitServing(ctx, svc.Name, id, serveWait)
+		return err
 	})
+	switch {
+	case err != nil && judged:
+		return err // the engine did its part
+	case err != nil:
+		return c.engineAnswer(err, svc)
+	}
+	j.result(fmt.Sprintf("%s runs in the new container %s: %s.", serving.Name, ShortID(id), servingWords(serving)))
+	return nil
 }
 
 // removeService removes a container, or forgets a service that has none any more. Volumes, image and log stay.
@@ -168,7 +208,13 @@ func removeService(ctx context.Context, c *Core, in RemoveServiceIn) (Done, erro
 		c.services.drop(svc.Name)
 		return Done{Message: svc.Name + " had no container and is no longer listed. " + staysWords(detail)}, nil
 	}
-	if err := c.docker.Remove(ctx, svc.ID, graceOf(0, detail)); err != nil {
+	grace := graceOf(0, detail)
+	ctx, cancel, err := c.begun(ctx, grace)
+	if err != nil {
+		return Done{}, err
+	}
+	defer cancel()
+	if err := c.docker.Remove(ctx, svc.ID, grace); err != nil {
 		return Done{}, c.engineAnswer(err, svc)
 	}
 	if err := c.services.awaitRemoved(ctx, svc.Name, svc.ID); err != nil {

@@ -182,6 +182,35 @@ func TestRecreateIsAJobThatEndsWhenTheNewContainerServes(t *testing.T) {
 	})
 }
 
+func TestARecreatedServiceThatDoesNotServeGetsItsOldContainerBack(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newPlane(t, prepareDemo)
+		r.become("ship-demo", core.Healthy, 5*time.Second)
+		old := r.service("ship-demo")
+		r.prober.script(func(_ context.Context, target core.ProbeTarget) error {
+			if id := idOf(r, "ship-demo"); id != old.ID {
+				return errProbe
+			}
+			return nil
+		})
+		job, err := core.RecreateService.Run(r.as(core.RoleOperator), r.core, core.StopServiceIn{ServiceIn: core.ServiceIn{Service: "ship-demo"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.wait(time.Minute, "the job ends", func() bool {
+			job, err = core.ShowJob.Run(r.as(core.RoleViewer), r.core, core.JobIn{ID: job.ID})
+			return err == nil && job.State != core.JobRunning
+		})
+		if job.State != core.JobFailed || !strings.Contains(job.Result, "does not serve after 30s") || !strings.HasSuffix(job.Result, "The old container is back.") {
+			t.Errorf("job %+v", job)
+		}
+		r.become("ship-demo", core.Healthy, 5*time.Second)
+		if now := r.service("ship-demo"); now.ID != old.ID || len(r.snapshot().Services) != 5 {
+			t.Errorf("%s is container %s, was %s", now.Name, now.ID, old.ID)
+		}
+	})
+}
+
 func TestAJSONCallPassesTheSameDoor(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newPlane(t, prepareDemo)

@@ -269,14 +269,18 @@ func (s *services) takeIn(c census, details map[string]ContainerDetail, d doubt)
 	s.engine.Seen = now
 	s.engine.Info.Containers, s.engine.Info.Running = len(c.list), c.running()
 	s.board.hurry(now, s.board.heeded(changed, d)...)
-	begin, end := s.tracking(c)
+	begin, end := s.tracking(c, details, d)
 	s.stale = true
 	s.mu.Unlock()
 	for _, id := range end {
 		s.collect.Untrack(id)
 	}
 	for id, name := range begin {
-		s.collect.Track(name, id)
+		if HomeOf(c.owners[id].kind) == s.charter.Name {
+			s.collect.Track(name, id)
+		} else {
+			s.collect.Borrow(name, id)
+		}
 	}
 	ring(s.probes)
 	if back || len(changed) > 0 {
@@ -286,26 +290,38 @@ func (s *services) takeIn(c census, details map[string]ContainerDetail, d doubt)
 	}
 }
 
-// tracking decides whose log is to be collected from now on, and whose no longer. A container that has ended stays:
-// its last lines may be on their way, and it may start again.
-func (s *services) tracking(c census) (begin map[string]string, end []string) {
+// tracked is a container whose log is collected or borrowed.
+type tracked struct {
+	service string
+	runs    bool
+}
+
+// tracking decides whose log is to be collected from now on, or borrowed where another plane collects it, and whose no
+// longer. A container that has ended stays: its last lines may be on their way, and it may start again. Collecting ends
+// with the container's run, so one that runs and may have been started since the last listing begins anew, which does
+// nothing to a log that is followed still.
+func (s *services) tracking(c census, details map[string]ContainerDetail, d doubt) (begin map[string]string, end []string) {
 	begin = map[string]string{}
 	for i := range c.list {
 		id := c.list[i].ID
 		owner, ok := c.owners[id]
-		if !ok || HomeOf(owner.kind) != s.charter.Name {
+		if !ok {
 			continue
 		}
 		old, ok := s.tracks[id]
-		if ok && old != owner.name {
+		if ok && old.service != owner.name {
 			end = append(end, id)
 		}
-		if !ok || old != owner.name {
-			s.tracks[id], begin[id] = owner.name, owner.name
+		now := tracked{owner.name, c.list[i].State == "running"}
+		_, inspected := details[id]
+		started := now.runs && (!old.runs || inspected || d.all || d.containers[id])
+		if !ok || old.service != owner.name || started {
+			begin[id] = owner.name
 		}
+		s.tracks[id] = now
 	}
 	for id := range s.tracks {
-		if owner, ok := c.owners[id]; !ok || HomeOf(owner.kind) != s.charter.Name {
+		if _, ok := c.owners[id]; !ok {
 			delete(s.tracks, id)
 			end = append(end, id)
 		}

@@ -30,7 +30,7 @@ type LogLine struct {
 	Level     LogLevel  `json:"level"`
 	Text      string    `json:"text"`
 	Cut       bool      `json:"cut"` // the line was longer than 64 KiB
-	Seq       uint64    `json:"seq"` // order within the service
+	Seq       uint64    `json:"seq"` // order within the service; 0 for a line that is not kept here
 	Gap       *LogGap   `json:"gap,omitempty"`
 }
 
@@ -79,6 +79,7 @@ type LogService struct {
 	Lines      int64     `json:"lines"`
 	Containers []string  `json:"containers"` // short ids seen, newest first, at most 50
 	Live       bool      `json:"live"`       // a container is followed now
+	Borrowed   bool      `json:"borrowed"`   // another plane collects it: it is read from the engine's own log
 }
 
 // LogStats are counters since start.
@@ -117,7 +118,7 @@ type LogStore interface {
 	Follow(ctx context.Context, q LogQuery) iter.Seq2[LogLine, error]
 	// Search yields hits newest first through everything collected, with progress in between.
 	Search(ctx context.Context, q LogQuery) iter.Seq2[LogHit, error]
-	// Services lists every service name that has lines.
+	// Services lists every service name that has lines, and those that are borrowed.
 	Services(ctx context.Context) ([]LogService, error)
 	// Trim removes closed segments until the bounds hold.
 	Trim(ctx context.Context, b LogBounds) (LogTrimmed, error)
@@ -126,9 +127,12 @@ type LogStore interface {
 	Stats() LogStats
 }
 
-// LogCollector decides whose lines are collected. Both calls return at once.
+// LogCollector decides whose lines are collected. All calls return at once.
 type LogCollector interface {
 	Track(service, container string)
+	// Borrow makes lines readable that are collected elsewhere: they come from the engine's own log of the container.
+	Borrow(service, container string)
+	// Untrack ends what Track or Borrow began.
 	Untrack(container string)
 }
 

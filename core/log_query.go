@@ -62,22 +62,34 @@ func checkMatch(match string) error {
 }
 
 func readLogs(ctx context.Context, c *Core, q LogQuery) iter.Seq2[LogLine, error] {
+	if err := c.services.checkLogs(ctx, q.Services); err != nil {
+		return refuse[LogLine](err)
+	}
 	return c.logs.Read(ctx, q)
 }
 
 func followLogs(ctx context.Context, c *Core, q LogQuery) iter.Seq2[LogLine, error] {
 	if q.Backwards || !q.Until.IsZero() {
-		return refuseLines(Errorf(CodeInvalid, "What is followed runs forward and has no end: leave out backwards and until."))
+		return refuse[LogLine](Errorf(CodeInvalid, "What is followed runs forward and has no end: leave out backwards and until."))
+	}
+	if err := c.services.checkLogs(ctx, q.Services); err != nil {
+		return refuse[LogLine](err)
 	}
 	return c.logs.Follow(ctx, q)
 }
 
-// refuseLines is a stream that is an error.
-func refuseLines(err error) iter.Seq2[LogLine, error] {
-	return func(yield func(LogLine, error) bool) { yield(LogLine{}, err) }
+// refuse is a stream that is an error.
+func refuse[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		yield(none, err)
+	}
 }
 
 func searchLogs(ctx context.Context, c *Core, q LogQuery) iter.Seq2[LogHit, error] {
+	if err := c.services.checkLogs(ctx, q.Services); err != nil {
+		return refuse[LogHit](err)
+	}
 	return c.logs.Search(ctx, q)
 }
 

@@ -46,7 +46,7 @@ func TestAQuestionToTheLogsThatMakesNoSenseIsRefused(t *testing.T) {
 func TestAGoodQuestionReachesTheLogs(t *testing.T) {
 	w := newWorld(t)
 	c := w.open(t)
-	q := LogQuery{Services: []string{"ship-demo", "ship-demo-db"}, Match: `time=\d+ms`, Tail: 10, MinLevel: LevelWarn}
+	q := LogQuery{Services: []string{"ship-demo"}, Match: `time=\d+ms`, Tail: 10, MinLevel: LevelWarn}
 	for _, watch := range []Watch[LogQuery, LogLine]{ReadLogs, FollowLogs} {
 		n := 0
 		for line, err := range watch.Run(as(t, RoleViewer), c, q) {
@@ -66,6 +66,27 @@ func TestAGoodQuestionReachesTheLogs(t *testing.T) {
 	}
 	if list := must2(ListLogs.Run(as(t, RoleViewer), c, struct{}{}))(t); len(list) != 1 {
 		t.Fatalf("got %+v", list)
+	}
+}
+
+func TestALogThatNobodyKnowsIsNotFound(t *testing.T) {
+	w := newWorld(t)
+	c, q := w.open(t), LogQuery{Services: []string{"ship-demo", "ship-dmo"}}
+	for _, watch := range []Watch[LogQuery, LogLine]{ReadLogs, FollowLogs} {
+		n := 0
+		for _, err := range watch.Run(as(t, RoleViewer), c, q) {
+			wantCode(t, err, CodeNotFound, "Did you mean ship-demo?")
+			n++
+		}
+		if n != 1 {
+			t.Errorf("%s answered %d times", watch.Name, n)
+		}
+	}
+	for _, err := range SearchLogs.Run(as(t, RoleViewer), c, q) {
+		wantCode(t, err, CodeNotFound, `"ship-dmo"`)
+	}
+	if len(w.logs.asked) != 0 {
+		t.Errorf("the store was asked %+v", w.logs.asked)
 	}
 }
 

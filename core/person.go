@@ -1,7 +1,6 @@
 package core
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 )
@@ -40,7 +39,7 @@ func (in AddPersonIn) Validate() error {
 	if err := checkRole(in.Role); err != nil {
 		return err
 	}
-	_, _, _, err := ParseKey(in.Key)
+	_, err := ParseKey(in.Key)
 	return err
 }
 
@@ -49,7 +48,7 @@ func (in SetRoleIn) Validate() error { return checkRole(in.Role) }
 
 // Validate checks the key.
 func (in AddKeyIn) Validate() error {
-	_, _, _, err := ParseKey(in.Key)
+	_, err := ParseKey(in.Key)
 	return err
 }
 
@@ -59,98 +58,4 @@ func checkRole(role Role) error {
 		return Errorf(CodeInvalid, "Which role? The roles are viewer, operator and admin.")
 	}
 	return nil
-}
-
-// keyring is what one source says of who may act. It is never written again once others can see it.
-type keyring struct {
-	people   map[string]Person // by name
-	keys     map[string]Key    // by fingerprint
-	warnings []string          // what was skipped, and why
-}
-
-func newKeyring() keyring {
-	return keyring{people: map[string]Person{}, keys: map[string]Key{}}
-}
-
-// find gives the key and whose it is.
-func (r keyring) find(fingerprint string) (Key, Person, bool) {
-	key, ok := r.keys[fingerprint]
-	if !ok {
-		return Key{}, Person{}, false
-	}
-	person, ok := r.people[key.Person]
-	return key, person, ok
-}
-
-// hasAdmin tells whether somebody can sign in as admin with a key of this ring.
-func (r keyring) hasAdmin() bool {
-	for _, key := range r.keys {
-		if r.people[key.Person].Role == RoleAdmin {
-			return true
-		}
-	}
-	return false
-}
-
-// environmentKeyring reads admins' keys, one authorized_keys line each. A bad line is skipped with a warning that names
-// it: it never locks anybody out. Where a variable cannot hold line ends, the two characters \n stand for one.
-func environmentKeyring(text, source string) keyring {
-	ring := newKeyring()
-	text = strings.TrimPrefix(strings.ReplaceAll(text, `\n`, "\n"), "\ufeff")
-	for number, line := range strings.Split(text, "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		fingerprint, comment, normal, err := ParseKey(line)
-		if err != nil {
-			ring.warnings = append(ring.warnings, fmt.Sprintf("%s line %d was skipped: %s", source, number+1, MessageOf(err)))
-			continue
-		}
-		if _, ok := ring.keys[fingerprint]; ok {
-			ring.warnings = append(ring.warnings, fmt.Sprintf("%s line %d was skipped: the key stands on an earlier line, which counts.", source, number+1))
-			continue
-		}
-		name := nameFromKey(comment, fingerprint)
-		ring.people[name] = Person{Name: name, Role: RoleAdmin, Source: KeyFromEnvironment}
-		ring.keys[fingerprint] = Key{Fingerprint: fingerprint, Person: name, Line: normal, Comment: comment, Source: KeyFromEnvironment}
-	}
-	ring.warnings = boundWarnings(ring.warnings)
-	return ring
-}
-
-// maxWarnings bounds how many skipped lines are named.
-const maxWarnings = 20
-
-// boundWarnings keeps the first warnings and says how many more there are.
-func boundWarnings(warnings []string) []string {
-	if more := len(warnings) - maxWarnings; more > 0 {
-		return append(warnings[:maxWarnings:maxWarnings], fmt.Sprintf("%d more lines were skipped.", more))
-	}
-	return warnings
-}
-
-// storedKeyring checks what a store or a file says. A row that cannot be right is left out with a warning.
-func storedKeyring(people []Person, keys []Key) keyring {
-	ring := newKeyring()
-	for _, person := range people {
-		if checkPersonName(person.Name) != nil || checkRole(person.Role) != nil {
-			ring.warnings = append(ring.warnings, fmt.Sprintf("The person %q was skipped: its name or its role cannot be right.", SafeText(person.Name)))
-			continue
-		}
-		person.Source = KeyFromStore
-		ring.people[person.Name] = person
-	}
-	for _, key := range keys {
-		fingerprint, comment, normal, err := ParseKey(key.Line)
-		_, owned := ring.people[key.Person]
-		if err != nil || fingerprint != key.Fingerprint || !owned {
-			ring.warnings = append(ring.warnings, fmt.Sprintf("The key %s was skipped: its line or its person cannot be right.", SafeText(key.Fingerprint)))
-			continue
-		}
-		key.Source, key.Comment, key.Line = KeyFromStore, comment, normal
-		ring.keys[fingerprint] = key
-	}
-	ring.warnings = boundWarnings(ring.warnings)
-	return ring
 }

@@ -56,7 +56,7 @@ type services struct {
 	usage   hostUsage
 	faults  faultAges
 	doubt   doubt
-	tracks  map[string]string // containers whose log is collected, and their services
+	tracks  map[string]tracked // by container
 	last    *Snapshot
 	stale   bool // last does not show what is known
 	rev     uint64
@@ -72,7 +72,7 @@ func newServices(c *Core, p Parts) *services {
 		journal: p.Journal, logs: p.Logs, log: c.log, now: c.now,
 		hub: NewHub[*Snapshot](1), changed: signal(), urgent: signal(), kick: signal(), probes: signal(), looked: signal(),
 		listing: make(chan struct{}, 1), board: newBoard(c.charter, ownContainer()),
-		tracks: map[string]string{}, faults: faultAges{}, stale: true,
+		tracks: map[string]tracked{}, faults: faultAges{}, stale: true,
 	}
 	s.engine = EngineState{Problem: notAsked, Since: c.started}
 	s.life, s.end = context.WithCancel(context.Background())
@@ -247,15 +247,48 @@ func (s *services) find(name string) (Service, ContainerDetail, error) {
 	if k := s.board.rows[name]; k != nil {
 		return k.service(s.charter, s.board.home.container), k.detail, nil
 	}
-	near := nearNames(name, slices.Sorted(maps.Keys(s.board.rows)))
+	return Service{}, ContainerDetail{}, s.unknown(name, slices.Sorted(maps.Keys(s.board.rows)))
+}
+
+// unknown is the error for a name that is not among the names; it says which are near. The mutex is held.
+func (s *services) unknown(name string, names []string) error {
+	near := nearNames(name, names)
 	switch {
 	case len(near) > 0:
-		return Service{}, ContainerDetail{}, Errorf(CodeNotFound, "There is no service %q. Did you mean %s?", shortText(name), strings.Join(near, ", "))
+		return Errorf(CodeNotFound, "There is no service %q. Did you mean %s?", shortText(name), strings.Join(near, ", "))
 	case s.engine.Seen.IsZero():
-		return Service{}, ContainerDetail{}, Errorf(CodeUnavailable, "No service is known yet. %s", s.engine.Problem)
+		return Errorf(CodeUnavailable, "No service is known yet. %s", s.engine.Problem)
 	default:
-		return Service{}, ContainerDetail{}, Errorf(CodeNotFound, "There is no service %q.", shortText(name))
+		return Errorf(CodeNotFound, "There is no service %q.", shortText(name))
 	}
+}
+
+// checkLogs refuses names that are neither services nor have logs.
+func (s *services) checkLogs(ctx context.Context, names []string) error {
+	s.mu.Lock()
+	unknown := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return s.board.rows[name] != nil })
+	s.mu.Unlock()
+	if len(unknown) == 0 {
+		return nil
+	}
+	kept, err := s.logs.Services(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := slices.Collect(maps.Keys(s.board.rows))
+	for _, l := range kept {
+		known = append(known, l.Service)
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	for _, name := range unknown {
+		if _, ok := slices.BinarySearch(known, name); !ok {
+			return s.unknown(name, known)
+		}
+	}
+	return nil
 }
 
 // ownContainer is the id of the container this process runs in, as far as the process can tell; empty outside of one.

@@ -196,10 +196,11 @@ func (p *scriptedProber) probes() int {
 	return n
 }
 
-// collected remembers whose log is collected.
+// collected remembers whose log is collected, and whose is borrowed.
 type collected struct {
-	mu   sync.Mutex // guards list
-	list map[string]string
+	mu       sync.Mutex // guards the rest
+	list     map[string]string
+	borrowed map[string]string
 }
 
 func (c *collected) Track(service, container string) {
@@ -211,10 +212,26 @@ func (c *collected) Track(service, container string) {
 	c.list[container] = service
 }
 
+func (c *collected) Borrow(service, container string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.borrowed == nil {
+		c.borrowed = map[string]string{}
+	}
+	c.borrowed[container] = service
+}
+
 func (c *collected) Untrack(container string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.list, container)
+	delete(c.borrowed, container)
+}
+
+func (c *collected) lent() map[string]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.borrowed)
 }
 
 func (c *collected) tracked() map[string]string {

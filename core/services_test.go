@@ -227,11 +227,10 @@ func TestClosingEndsTheStreamsOfWatchers(t *testing.T) {
 
 func TestAPlaneCollectsTheLogsOfTheServicesItIsHomeOf(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		var ship, db string
+		var ship, db, proxy, manager string
 		r := newPlane(t, func(r *planeRig) {
 			ship, db = r.engine.Add(web("ship-demo")), r.engine.Add(web("ship-demo-db"))
-			r.engine.Add(web("traefik"))
-			r.engine.Add(web("matrx-manager"))
+			proxy, manager = r.engine.Add(web("traefik")), r.engine.Add(web("matrx-manager"))
 			r.engine.Add(web("deploy-server"))
 			helper := web("helper")
 			helper.Labels = map[string]string{"com.matrx.helper": "reap"}
@@ -241,6 +240,18 @@ func TestAPlaneCollectsTheLogsOfTheServicesItIsHomeOf(t *testing.T) {
 		if got := r.collect.tracked(); len(got) != 3 || got[ship] != "ship-demo" || got[db] != "ship-demo-db" {
 			t.Errorf("tracked %v", got)
 		}
+		if got := r.collect.lent(); len(got) != 2 || got[proxy] != "traefik" || got[manager] != "matrx-manager" {
+			t.Errorf("borrowed %v", got)
+		}
+		r.engine.Die(proxy, 1)
+		r.become("traefik", core.Down, 2*time.Second)
+		if _, ok := r.collect.lent()[proxy]; !ok {
+			t.Error("the log of a container that ended cannot be read any more")
+		}
+		if err := r.engine.Remove(t.Context(), proxy, 0); err != nil {
+			t.Fatal(err)
+		}
+		r.wait(2*time.Second, "it is let go", func() bool { _, ok := r.collect.lent()[proxy]; return !ok })
 		r.engine.Die(ship, 1)
 		r.become("ship-demo", core.Down, 2*time.Second)
 		if _, ok := r.collect.tracked()[ship]; !ok {

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -16,6 +17,14 @@ type OpenShellIn struct {
 
 // Target is the service.
 func (in OpenShellIn) Target() string { return in.Service }
+
+// masked keeps the arguments of the command out of the audit: they may hold a password. The program's name stays.
+func (in OpenShellIn) masked() any {
+	if more := len(in.Command) - 1; more > 0 {
+		in.Command = []string{in.Command[0], fmt.Sprintf("and %d further arguments", more)}
+	}
+	return in
+}
 
 // Recording is a shell as it was recorded, in asciicast v2.
 type Recording struct {

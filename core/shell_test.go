@@ -407,6 +407,45 @@ func TestProcessesThatCouldNotBeEndedAreEndedLater(t *testing.T) {
 	}
 }
 
+func TestLookingForProcessesThatAreLeftIsCheapWithManyRecordings(t *testing.T) {
+	w := newWorld(t)
+	for i := range 5000 {
+		row := recordingRow{Container: "c1", Recording: Recording{ID: fmt.Sprint("old-", i), Service: "ship-demo", Started: time.Now()}}
+		rec := Record{Table: recordingsTable, Key: row.ID, Ver: 1, Op: RecordPut, Body: must2(json.Marshal(row))(t)}
+		must2(w.journal.Append(t.Context(), rec))(t)
+	}
+	c := w.open(t)
+	c.shells.endLeft(t.Context())
+	if n := testing.AllocsPerRun(20, func() { c.shells.endLeft(t.Context()) }); n > 100 {
+		t.Errorf("a look at 5000 recordings of which none changed made %.0f allocations", n)
+	}
+	left := recordingRow{Container: "c1", Left: true, Recording: Recording{ID: "left", Service: "ship-demo", Started: time.Now()}}
+	if err := c.commit(as(t, RoleAdmin), edit{recordingsTable, left.ID, left}); err != nil {
+		t.Fatal(err)
+	}
+	c.shells.endLeft(t.Context())
+	if row, _, _ := get[recordingRow](c.state, recordingsTable, left.ID); row.Left {
+		t.Error("a row that changed was not looked at")
+	}
+}
+
+func TestTheAuditNamesTheProgramOfAShellAndNotItsArguments(t *testing.T) {
+	w := newWorld(t)
+	c := w.open(t)
+	s := openShell(t, c, OpenShellIn{Command: []string{"sh", "-c", "exit 0", "hunter2"}})
+	if _, err := readAll(s); err != nil {
+		t.Fatal(err)
+	}
+	finished(t, c, s)
+	events := must2(ListAudit.Run(as(t, RoleViewer), c, ListAuditIn{Op: opShellOpen}))(t)
+	if text := w.journal.text(t); strings.Contains(text, "hunter2") || strings.Contains(text, "exit 0") {
+		t.Errorf("the journal holds the arguments: %s", text)
+	}
+	if input := string(events[0].Input); !strings.Contains(input, `["sh","and 3 further arguments"]`) {
+		t.Errorf("the audit's input is %s", input)
+	}
+}
+
 func TestAContainerThatIsGoneHasNoProcessesLeft(t *testing.T) {
 	w := newWorld(t)
 	c := w.open(t)

@@ -62,6 +62,8 @@ type shells struct {
 	mu     sync.Mutex // guards what is below
 	live   map[string]*Shell
 	closed bool
+	undone []string // recordings whose rows say that they are open, or that processes may be left
+	seen   uint64   // the changes of the table that undone comes from
 	wg     sync.WaitGroup
 }
 
@@ -120,24 +122,45 @@ func (sh *shells) closeAll() {
 
 // endLeft ends the processes of shells whose control plane or engine was not there to do it, and closes their rows.
 func (sh *shells) endLeft(ctx context.Context) {
-	for _, row := range sh.recordings() {
-		stored, _, ok := get[recordingRow](sh.c.state, recordingsTable, row.ID)
-		if !ok || row.Open || !stored.Open && !row.Left || ctx.Err() != nil {
+	for _, id := range sh.unfinished() {
+		sh.mu.Lock()
+		lives := sh.live[id] != nil // looked at before its row, which says last that it has ended
+		sh.mu.Unlock()
+		stored, _, ok := get[recordingRow](sh.c.state, recordingsTable, id)
+		if lives || !ok || !stored.Open && !stored.Left || ctx.Err() != nil {
 			continue
 		}
 		next := stored
 		if stored.Open { // the last process died while it ran
-			next.Open, next.ExitCode, next.Size = false, -1, sh.castSize(row.ID)
+			next.Open, next.ExitCode, next.Size = false, -1, sh.castSize(id)
 		}
-		err := sh.kill(ctx, row.Container, row.ID)
-		next.Left = err != nil && sh.c.now().Sub(row.Started) < shellGiveUp
+		err := sh.kill(ctx, stored.Container, id)
+		next.Left = err != nil && sh.c.now().Sub(stored.Started) < shellGiveUp
 		if next == stored {
 			continue
 		}
-		if err := sh.c.commit(WithActor(ctx, sh.c.systemActor()), edit{recordingsTable, row.ID, next}); err != nil {
-			sh.c.log.Warn("end of a shell not on record yet", "recording", row.ID, "err", err)
+		if err := sh.c.commit(WithActor(ctx, sh.c.systemActor()), edit{recordingsTable, id, next}); err != nil {
+			sh.c.log.Warn("end of a shell not on record yet", "recording", id, "err", err)
 		}
 	}
+}
+
+// unfinished are the recordings whose rows say that they are open, or that processes may be left. There may be thousands
+// of rows, so they are read again only when one has changed.
+func (sh *shells) unfinished() []string {
+	seen := sh.c.state.changes(recordingsTable) // before the rows: what changes meanwhile is seen the next time
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if seen == sh.seen {
+		return sh.undone
+	}
+	sh.undone, sh.seen = nil, seen
+	for _, row := range all[recordingRow](sh.c.state, recordingsTable) {
+		if row.Open || row.Left {
+			sh.undone = append(sh.undone, row.ID)
+		}
+	}
+	return sh.undone
 }
 
 // castSize is the size of a recording's file, 0 when it cannot be told.

@@ -26,13 +26,15 @@ type state struct {
 	byID   map[string]*AuditEvent
 	open   map[string]*AuditEvent // intents without an outcome
 	hub    *Hub[AuditEvent]
-	rows   *Hub[string] // names of tables that changed
+	rows   *Hub[string]      // names of tables that changed
+	counts map[string]uint64 // by table: how often it changed
 }
 
 func newState() *state {
 	return &state{
 		tables: map[string]map[string]row{}, byID: map[string]*AuditEvent{}, open: map[string]*AuditEvent{},
 		hub: NewHub[AuditEvent](256), rows: NewHub[string](64),
+		counts: map[string]uint64{},
 	}
 }
 
@@ -65,6 +67,7 @@ func (s *state) apply(entries ...Entry) error {
 }
 
 func (s *state) applyRow(e Entry) {
+	s.counts[e.Table]++
 	rows := s.tables[e.Table]
 	if rows == nil {
 		rows = map[string]row{}
@@ -184,6 +187,13 @@ func all[T any](s *state, table string) []T {
 		}
 	}
 	return rows
+}
+
+// changes counts the changes of a table. While it stays, so does what all gives.
+func (s *state) changes(table string) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.counts[table]
 }
 
 // edit is one change of a row.

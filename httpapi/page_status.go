@@ -40,7 +40,7 @@ type statusRow struct {
 // statusRows is the order of the page, worst first, with the glyphs of the console.
 var statusRows = []statusRow{
 	{core.Unhealthy, "✗", 0}, {core.Down, "■", 0}, {core.Starting, "◐", 0},
-	{core.Unproven, "?", 0}, {core.Paused, "‖", 0}, {core.Healthy, "●", 0},
+	{core.Unproven, "◇", 0}, {core.Paused, "‖", 0}, {core.Healthy, "●", 0},
 }
 
 func newStatusPage() (*statusPage, error) {
@@ -114,6 +114,11 @@ func (s *Server) handleStatusEvents(w http.ResponseWriter, r *http.Request) {
 	end := time.NewTimer(streamLife)
 	defer end.Stop()
 	stream := eventStream{w: w, control: http.NewResponseController(w)}
+	if err := stream.outlive(); err != nil {
+		s.opt.Log.Error("live page", "err", err)
+		http.Error(w, "Internal error.", http.StatusInternalServerError)
+		return
+	}
 	for {
 		if err := s.sendStatus(&stream); err != nil {
 			s.opt.Log.Debug("live page ended", "err", err)

@@ -19,13 +19,24 @@ import (
 
 // Limits of the door.
 const (
-	headerTimeout = 10 * time.Second
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 32 << 10
-	maxStreams    = 64 // live pages at once; they need no login, so they are few
-	streamLife    = time.Hour
-	refresh       = time.Second
+	maxHeader  = 32 << 10
+	maxStreams = 64 // live pages at once; they need no login, so they are few
+	streamLife = time.Hour
+	refresh    = time.Second
 )
+
+// limits bound what clients can hold.
+type limits struct {
+	header      time.Duration // until the header of a request is there
+	read        time.Duration // until the whole request is there, its body included
+	write       time.Duration // from the end of the header to the end of the answer; a live page renews its own
+	idle        time.Duration // between two requests
+	connections int           // at once, idle ones included
+}
+
+func defaultLimits() limits {
+	return limits{header: 10 * time.Second, read: 15 * time.Second, write: 15 * time.Second, idle: 2 * time.Minute, connections: 512}
+}
 
 // Options is what the door needs.
 type Options struct {
@@ -46,6 +57,10 @@ type Server struct {
 
 // Listen binds the address and prepares the pages; a page that cannot be parsed is an error here and not at 2 AM.
 func Listen(ctx context.Context, opt Options) (*Server, error) {
+	return listen(ctx, opt, defaultLimits())
+}
+
+func listen(ctx context.Context, opt Options, l limits) (*Server, error) {
 	page, err := newStatusPage()
 	if err != nil {
 		return nil, err
@@ -55,11 +70,12 @@ func Listen(ctx context.Context, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for HTTP on %s: %w", opt.Addr, err)
 	}
-	s := &Server{opt: opt, page: page, listener: listener, streams: make(chan struct{}, maxStreams)}
+	s := &Server{opt: opt, page: page, listener: newBoundedListener(listener, l.connections), streams: make(chan struct{}, maxStreams)}
 	base, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.http = &http.Server{
-		Handler: s.routes(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: s.routes(), MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: l.header, ReadTimeout: l.read, WriteTimeout: l.write, IdleTimeout: l.idle,
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    slog.NewLogLogger(opt.Log.Handler(), slog.LevelWarn),
 	}

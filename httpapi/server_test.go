@@ -18,12 +18,18 @@ import (
 // door starts a real server on a free port; health may be swapped while it runs.
 func door(t *testing.T, health core.PlaneHealth) (base string, swap func(core.PlaneHealth)) {
 	t.Helper()
+	return limitedDoor(t, health, defaultLimits())
+}
+
+// limitedDoor is door with other limits.
+func limitedDoor(t *testing.T, health core.PlaneHealth, l limits) (base string, swap func(core.PlaneHealth)) {
+	t.Helper()
 	var now atomic.Pointer[core.PlaneHealth]
 	now.Store(&health)
-	s, err := Listen(t.Context(), Options{
+	s, err := listen(t.Context(), Options{
 		Addr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
 		Health: func() core.PlaneHealth { return *now.Load() },
-	})
+	}, l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,5 +194,14 @@ func TestLivePagesAreBounded(t *testing.T) {
 	}
 	if res, _ := get(t, base+"/status/events"); res.StatusCode != http.StatusServiceUnavailable {
 		t.Fatalf("one stream too many got %d", res.StatusCode)
+	}
+}
+
+func TestStatusPageDrawsStatesAsTheConsoleDoes(t *testing.T) {
+	health := fine()
+	health.Services = map[core.HealthState]int{core.Unproven: 2}
+	base, _ := door(t, health)
+	if _, body := get(t, base+"/"); !strings.Contains(body, "◇") {
+		t.Errorf("an unproven service has another glyph:\n%s", body)
 	}
 }

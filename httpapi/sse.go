@@ -21,6 +21,15 @@ type eventStream struct {
 	sent    time.Time
 }
 
+// outlive frees the stream from the deadline for reading the request, which would end it: all of the request is there,
+// and what is read from now on is only whether the client has gone. Each write sets a deadline of its own.
+func (e *eventStream) outlive() error {
+	if err := e.control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("clear read deadline: %w", err)
+	}
+	return nil
+}
+
 // send sends the content as one event when it differs from the last; otherwise a comment when the stream was silent
 // for the heartbeat.
 func (e *eventStream) send(content []byte) error {

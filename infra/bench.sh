@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures, and prints each figure beside the peer that was measured in the same run. A measurement is a Go test behind the
 # build tag `bench` whose name begins with TestBench; it appends one line to the file named in MATRX_BENCH_OUT:
-#   what TAB ours TAB peer TAB ratio TAB limit TAB ok|MISS
+#   what TAB ours TAB peer TAB ratio TAB limit TAB load average TAB ok|MISS
+# (core/coretest/bench.go writes it). Figures are worth little while the machine does something else: see the load beside them.
 set -euo pipefail
 
 export MATRX_PROJECT=${MATRX_PROJECT:-matrx-bench} MATRX_PORT_SHIFT=${MATRX_PORT_SHIFT:-11000}
@@ -12,14 +13,17 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/gotest.sh"
 
 log_dir=$repo/.local/bench-log
 
+# measure runs one package after the other, so that no measurement disturbs another.
 measure() {
-	go_tests bench . -tags bench -run '^TestBench' -count=1 -p 1 -timeout 60m ./...
+	local packages
+	mapfile -t packages < <(cd "$repo" && grep -rl --include='*_test.go' '^func TestBench' . | xargs -n 1 dirname | sort -u)
+	go_tests bench . -tags bench -run '^TestBench' -count=1 -p 1 -timeout 60m "${packages[@]}"
 }
 
 print_table() {
 	printf '\n'
 	{
-		printf 'what\tours\tpeer\tratio\tlimit\t\n'
+		printf 'what\tours\tpeer\tratio\tlimit\tload\t\n'
 		cat "$MATRX_BENCH_OUT"
 	} | column -t -s $'\t' | sed 's/^/  /'
 }

@@ -31,7 +31,7 @@ func (s *Server) serverConfig(c *conn) *gossh.ServerConfig {
 		},
 		PublicKeyAuthAlgorithms: []string{gossh.KeyAlgoED25519, gossh.KeyAlgoSKED25519, gossh.KeyAlgoRSASHA512,
 			gossh.KeyAlgoRSASHA256, gossh.KeyAlgoECDSA256},
-		MaxAuthTries:      s.limits.AuthTries,
+		MaxAuthTries:      c.tries(),
 		ServerVersion:     "SSH-2.0-" + s.version,
 		PublicKeyCallback: c.offered,
 	}
@@ -52,12 +52,35 @@ func (c *conn) offered(meta gossh.ConnMetadata, key gossh.PublicKey) (*gossh.Per
 	defer cancel()
 	id, err := c.srv.lookup(ctx, l, c)
 	if err != nil {
-		c.srv.logger.Info("ssh key refused", "connection", c.id, "remote", c.RemoteAddr().String(), "user", cleanName(l.user),
-			"fingerprint", Fingerprint(key), "reason", err.Error())
-		return nil, errors.New("key refused")
+		return nil, c.refuseKey(l, err)
 	}
+	c.atEase()
 	l.current.Store(&id)
 	return &gossh.Permissions{ExtraData: map[any]any{loginKey{}: l}}, nil
+}
+
+// refuseKey notes why a key is refused and makes the answer. Under penalty this was the only try, which a client with
+// several keys has to be told.
+func (c *conn) refuseKey(l *login, why error) error {
+	refusal := errors.New("key refused")
+	if c.suspect {
+		c.srv.refusals.count("key refused, under penalty")
+		return &gossh.BannerError{Err: refusal, Message: onlyTry}
+	}
+	c.srv.logger.Info("ssh key refused", "connection", c.id, "remote", c.RemoteAddr().String(), "user", cleanName(l.user),
+		"fingerprint", Fingerprint(l.key), "reason", why.Error())
+	return refusal
+}
+
+// onlyTry is what a client under penalty reads when its first key is not known.
+const onlyTry = "Logins from this address failed before, so only one key is tried now. Name the right one: ssh -o IdentitiesOnly=yes -i KEYFILE\r\n"
+
+// tries is how many refused attempts a connection has.
+func (c *conn) tries() int {
+	if c.suspect {
+		return 1
+	}
+	return c.srv.limits.AuthTries
 }
 
 // signed is called for the key that signed, with the permissions that were made when it was offered.
@@ -67,6 +90,9 @@ func (c *conn) signed(_ gossh.ConnMetadata, key gossh.PublicKey, p *gossh.Permis
 		return nil, errors.New("the key that signed is not the one that was judged")
 	}
 	id := l.current.Load()
+	if err := c.sitDown(*id); err != nil {
+		return nil, err
+	}
 	c.loggedIn(l)
 	c.srv.logger.Info("ssh login", "connection", c.id, "remote", c.RemoteAddr().String(), "user", cleanName(l.user),
 		"name", id.Name, "fingerprint", id.Fingerprint, "source", id.Source, "role", id.Role.String())

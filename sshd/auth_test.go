@@ -72,7 +72,7 @@ func (k twoFaced) Marshal() []byte {
 
 func TestAKeyThatWasOfferedButDidNotSignIsNobody(t *testing.T) {
 	offered, signs := sshdtest.Key(t), sshdtest.Key(t)
-	keys, _ := EnvironmentKeys(sshdtest.Line(offered, "boss")+"\n"+sshdtest.Line(signs, "clerk"), core.RoleViewer)
+	keys, _ := environmentKeys(sshdtest.Line(offered, "boss")+"\n"+sshdtest.Line(signs, "clerk"), core.RoleViewer)
 	r := start(t, sayWho, func(c *Config) { c.Keys = keys })
 
 	// The client asks whether the boss's key would do, hears yes, and then signs with its own.
@@ -172,8 +172,8 @@ func TestARevokedKeyEndsItsOpenSessions(t *testing.T) {
 
 func TestARevokedKeyEndsWithinFiveSecondsByDefault(t *testing.T) {
 	l := Limits{}.withDefaults()
-	// A changed file counts at the second look, and a session that does not go by itself is cut after twice EndGrace.
-	if worst := 2*max(l.Recheck, lookEvery) + 2*l.EndGrace; worst >= 5*time.Second {
+	// Core looks at its files each second, and a session that does not go by itself is cut after twice EndGrace.
+	if worst := time.Second + l.Recheck + 2*l.EndGrace; worst >= 5*time.Second {
 		t.Fatalf("up to %s", worst)
 	}
 }
@@ -222,7 +222,7 @@ func TestASourceThatCannotTellDoesNotStandInTheWay(t *testing.T) {
 
 func TestAForcedCommandAndNoTerminalAreHonoured(t *testing.T) {
 	key := sshdtest.Key(t)
-	keys, problems := EnvironmentKeys(`restrict,command="status --json" `+sshdtest.Line(key, "ci"), core.RoleViewer)
+	keys, problems := environmentKeys(`restrict,command="status --json" `+sshdtest.Line(key, "ci"), core.RoleViewer)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

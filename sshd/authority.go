@@ -22,20 +22,19 @@ type Authority struct {
 	user       core.Role
 }
 
-// NewAuthority reads authorities (one public key a line, as in authorized_keys, without options; \n as in
-// EnvironmentKeys). principals gives the role of each principal known here; user is the role of a certificate that
+// NewAuthority reads authorities (one public key a line, as core.ParseKeys does, without options). principals gives the role of each principal known here; user is the role of a certificate that
 // names the user who logs in, RoleNone when that is not enough. The highest role of all that match counts.
-func NewAuthority(text string, principals map[string]core.Role, user core.Role) (*Authority, []Problem) {
-	lines, problems := ParseAuthorizedKeys([]byte(strings.ReplaceAll(text, `\n`, "\n")))
+func NewAuthority(text string, principals map[string]core.Role, user core.Role) (*Authority, []core.SkippedLine) {
+	lines, skipped := core.ParseKeys(text)
 	a := &Authority{keys: map[string]bool{}, principals: principals, user: user}
 	for _, line := range lines {
-		if line.NoPTY || line.Command != "" || !line.Expires.IsZero() || len(line.From.patterns) > 0 {
-			problems = append(problems, Problem{line.Line, "an authority takes no options"})
+		if line.NoPTY || line.Command != "" || !line.Expires.IsZero() || !line.From.Any() {
+			skipped = append(skipped, core.SkippedLine{Line: line.Line, Reason: "An authority takes no options."})
 			continue
 		}
 		a.keys[string(line.Key.Marshal())] = true
 	}
-	return a, problems
+	return a, skipped
 }
 
 // Len is the number of authorities.
@@ -60,7 +59,7 @@ func (a *Authority) Lookup(_ context.Context, at Attempt) (Identity, error) {
 	case cert.Signature.Format == gossh.KeyAlgoRSA:
 		return Identity{}, refusedf("the certificate is signed with SHA-1")
 	}
-	if err := checkStrength(cert.Key); err != nil {
+	if err := core.CheckKey(cert.Key); err != nil {
 		return Identity{}, refusedf("the certified key: %w", err)
 	}
 	role, principal := a.role(cert, at.User)

@@ -84,5 +84,5 @@ func printReport(w io.Writer, r core.JournalReport) {
 		fmt.Fprintf(w, "● The chain holds: %d records, %d to %d, head %.16s.\n", r.Records, r.First, r.Last, r.Hash)
 		return
 	}
-	fmt.Fprintf(w, "✗ The first bad record is %d, line %d of %s: %s\n", r.Seq, r.Line, r.Segment, core.SafeText(r.Reason))
+	fmt.Fprintf(w, "✗ The first bad record is %d, line %d of %s: %s\n", r.Seq, r.Line, core.SafeText(r.Segment), core.SafeText(r.Reason))
 }

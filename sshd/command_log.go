@@ -24,6 +24,10 @@ func logCommands() []command {
 			k.flags.BoolVar(&k.opt.follow, "follow", false, "go on with new lines")
 			k.flags.BoolVar(&k.opt.follow, "f", false, "the same as --follow")
 		}, runLogs},
+		{"log-trim", "", "Remove the oldest collected logs, down to the bounds of the settings or those given", func(k *call) {
+			k.flags.StringVar(&k.opt.maxBytes, "max-bytes", "", "of all services together: 500MiB, 2GiB")
+			k.flags.StringVar(&k.opt.maxAge, "max-age", "", "of the lines: 12h, 7d")
+		}, runLogTrim},
 		{"log-services", "", "List services that have collected logs", nil, runLogServices},
 	}
 }
@@ -125,6 +129,35 @@ func logJSON(l core.LogLine) logLineJSON {
 	return logLineJSON{l.At, l.Service, l.Container, l.Stream, l.Level, l.Text, l.Cut, l.Gap}
 }
 
+func runLogTrim(k *call) error {
+	if err := k.none(); err != nil {
+		return err
+	}
+	var in core.TrimLogsIn
+	var err error
+	if k.opt.maxBytes != "" {
+		if in.MaxBytes, err = core.ParseBytes(k.opt.maxBytes); err != nil {
+			return err
+		}
+	}
+	if k.opt.maxAge != "" {
+		if in.MaxAge, err = core.ParseAge(k.opt.maxAge); err != nil {
+			return err
+		}
+	}
+	out, err := core.TrimLogs.Run(k.ctx, k.core, in)
+	if err != nil {
+		return err
+	}
+	return k.answer(out, func(w io.Writer) {
+		fmt.Fprintf(w, "%d files removed, %s.", out.Segments, core.FormatBytes(out.Bytes))
+		if !out.Oldest.IsZero() {
+			fmt.Fprintf(w, " The oldest line left is of %s.", stamp(out.Oldest))
+		}
+		fmt.Fprintln(w)
+	})
+}
+
 func runLogServices(k *call) error {
 	if err := k.none(); err != nil {
 		return err
@@ -136,10 +169,18 @@ func runLogServices(k *call) error {
 	return k.answer(notNil(list), func(w io.Writer) {
 		t := table{head: []string{"SERVICE", "LIVE", "LINES", "SIZE", "FIRST", "LAST", "CONTAINERS"}}
 		for _, s := range list {
-			t.add(s.Service, yes(s.Live), fmt.Sprint(s.Lines), core.FormatBytes(s.Bytes), stamp(s.First), stamp(s.Last), fmt.Sprint(len(s.Containers)))
+			t.add(s.Service, liveText(s), fmt.Sprint(s.Lines), core.FormatBytes(s.Bytes), stamp(s.First), stamp(s.Last), fmt.Sprint(len(s.Containers)))
 		}
 		t.print(w, "No logs have been collected yet.")
 	})
+}
+
+// liveText says whether lines come now, and from where when they are not collected here.
+func liveText(s core.LogService) string {
+	if s.Borrowed {
+		return "engine"
+	}
+	return yes(s.Live)
 }
 
 func yes(b bool) string {

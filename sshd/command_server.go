@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,9 @@ func serverCommands() []command {
 		{"prune", "", "Remove dangling images and build cache", nil, runPrune},
 		{"recordings", "", "List recorded shells, newest first", nil, runRecordings},
 		{"replay", "RECORDING", "Print a recorded shell; --json gives its asciicast events", nil, runReplay},
-		{"settings", "[NAME VALUE]", "List settings, or change one; an empty value returns to the default", nil, runSettings},
+		{"settings", "[NAME [VALUE]]", "List settings, show one, or change it", func(k *call) {
+			k.flags.BoolVar(&k.opt.standard, "default", false, "return the named setting to its default")
+		}, runSettings},
 		{"docs", "[PAGE]", "List the handbook's pages, or print one", func(k *call) {
 			k.flags.StringVar(&k.opt.grep, "grep", "", "search the handbook")
 		}, runDocs},
@@ -67,7 +70,8 @@ func runInfra(k *call) error {
 }
 
 func printInfra(w io.Writer, in core.Infrastructure) {
-	fmt.Fprintf(w, "engine %s, API %s, %s; Traefik %s\n\n", in.Engine.Version, in.Engine.API, in.Engine.OS, in.Traefik)
+	fmt.Fprintf(w, "engine %s, API %s, %s; Traefik %s\n\n", core.SafeText(in.Engine.Version), core.SafeText(in.Engine.API),
+		core.SafeText(in.Engine.OS), core.SafeText(in.Traefik))
 	routes := table{head: []string{"ROUTE", "RULE", "SERVICE", "SERVERS", "STATUS"}}
 	for _, r := range in.Routes {
 		routes.add(r.Name, r.Rule, r.Service, strings.Join(r.Servers, ", "), r.Status)
@@ -155,19 +159,23 @@ func runReplay(k *call) error {
 }
 
 func runSettings(k *call) error {
-	if len(k.args) == 2 {
-		s, err := core.SetSetting.Run(k.ctx, k.core, core.SetSettingIn{Name: k.args[0], Value: k.args[1]})
-		if err != nil {
-			return err
-		}
-		return k.answer(s, func(w io.Writer) { fmt.Fprintf(w, "%s is %s now.\n", s.Name, core.SafeText(s.Value)) })
-	}
-	if err := k.none(); err != nil {
-		return err
+	switch {
+	case len(k.args) == 1 && k.opt.standard:
+		return k.setSetting(k.args[0], "")
+	case len(k.args) == 2 && !k.opt.standard:
+		return k.setSetting(k.args[0], k.args[1])
+	case len(k.args) > 1 || k.opt.standard:
+		return core.Errorf(core.CodeInvalid, "Give nothing to list settings, a NAME to show one, NAME VALUE to change it, or NAME --default.")
 	}
 	list, err := core.ListSettings.Run(k.ctx, k.core, struct{}{})
 	if err != nil {
 		return err
+	}
+	if len(k.args) == 1 {
+		list = slices.DeleteFunc(list, func(s core.Setting) bool { return s.Name != k.args[0] })
+		if len(list) == 0 {
+			return core.Errorf(core.CodeNotFound, "There is no setting %q; settings lists them.", k.args[0])
+		}
 	}
 	return k.answer(notNil(list), func(w io.Writer) {
 		t := table{head: []string{"SETTING", "VALUE", "DEFAULT", "WHAT"}}
@@ -176,6 +184,15 @@ func runSettings(k *call) error {
 		}
 		t.print(w, "There are no settings.")
 	})
+}
+
+// setSetting gives a setting a value; an empty one is its default.
+func (k *call) setSetting(name, value string) error {
+	s, err := core.SetSetting.Run(k.ctx, k.core, core.SetSettingIn{Name: name, Value: value})
+	if err != nil {
+		return err
+	}
+	return k.answer(s, func(w io.Writer) { fmt.Fprintf(w, "%s is %s now.\n", s.Name, core.SafeText(s.Value)) })
 }
 
 func runDocs(k *call) error {

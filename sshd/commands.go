@@ -56,9 +56,9 @@ type call struct {
 // options are the flags of all commands; each command declares the ones it has.
 type options struct {
 	confirm, since, until, grep, level, kind, instance, actor, op, target, outcome, role, key string
-	follow, invert, verify                                                                    bool
+	follow, invert, verify, standard                                                          bool
 	tail, limit                                                                               int
-	grace                                                                                     string
+	grace, maxBytes, maxAge                                                                   string
 }
 
 // commands is the one list, in the order of help.
@@ -69,20 +69,20 @@ func commands() []command {
 // Names lists the commands in the order of help; "shell" and "console" need a terminal and are the door's own.
 func Names() []string {
 	var names []string
-	for _, c := range commands() {
+	for _, c := range allCommands() {
 		names = append(names, c.name)
 	}
-	return append(names, "shell", "help")
+	return names
 }
 
 // Run runs one command line and returns its exit code. The actor rides in ctx; argv is not empty. Results go to out,
 // everything else to errw.
 func Run(ctx context.Context, c *core.Core, argv []string, out, errw io.Writer) int {
-	if len(argv) == 0 || slices.Contains([]string{"help", "-h", "--help"}, argv[0]) {
-		return help(c, argv, out, errw)
+	if len(argv) == 0 || argv[0] == "-h" || argv[0] == "--help" {
+		argv = append([]string{"help"}, argv[min(1, len(argv)):]...)
 	}
-	for _, cmd := range commands() {
-		if cmd.name == argv[0] {
+	for _, cmd := range allCommands() {
+		if cmd.name == argv[0] && cmd.run != nil {
 			return cmd.execute(ctx, c, argv[1:], out, errw)
 		}
 	}
@@ -93,12 +93,7 @@ func Run(ctx context.Context, c *core.Core, argv []string, out, errw io.Writer) 
 // execute parses the arguments, runs, and reports the error in the form that was asked for.
 func (cmd command) execute(ctx context.Context, c *core.Core, argv []string, out, errw io.Writer) int {
 	w := &failing{w: out}
-	k := &call{ctx: ctx, core: c, out: w, errw: errw, flags: flag.NewFlagSet(cmd.name, flag.ContinueOnError)}
-	k.flags.SetOutput(io.Discard)
-	k.flags.BoolVar(&k.json, "json", false, "answer as JSON")
-	if cmd.flags != nil {
-		cmd.flags(k)
-	}
+	k := cmd.call(ctx, c, w, errw)
 	err := k.parse(argv)
 	if errors.Is(err, flag.ErrHelp) {
 		cmd.usage(k, out)
@@ -111,6 +106,17 @@ func (cmd command) execute(ctx context.Context, c *core.Core, argv []string, out
 		return ExitFailed // the reader has gone: nobody is left to be told
 	}
 	return k.report(cmd, err)
+}
+
+// call makes a run of the command, with its flags declared.
+func (cmd command) call(ctx context.Context, c *core.Core, out, errw io.Writer) *call {
+	k := &call{ctx: ctx, core: c, out: out, errw: errw, flags: flag.NewFlagSet(cmd.name, flag.ContinueOnError)}
+	k.flags.SetOutput(io.Discard)
+	k.flags.BoolVar(&k.json, "json", false, "answer as JSON")
+	if cmd.flags != nil {
+		cmd.flags(k)
+	}
+	return k
 }
 
 // parse takes flags and positional arguments in any order; after "--" nothing is a flag.
@@ -206,37 +212,4 @@ func (f *failing) Write(p []byte) (int, error) {
 	n, err := f.w.Write(p)
 	f.err = err
 	return n, err
-}
-
-// help prints the list, or one command's usage.
-func help(c *core.Core, argv []string, out, errw io.Writer) int {
-	if len(argv) > 1 {
-		for _, cmd := range commands() {
-			if cmd.name == argv[1] {
-				k := &call{core: c, flags: flag.NewFlagSet(cmd.name, flag.ContinueOnError)}
-				k.flags.BoolVar(&k.json, "json", false, "answer as JSON")
-				if cmd.flags != nil {
-					cmd.flags(k)
-				}
-				cmd.usage(k, out)
-				return ExitOK
-			}
-		}
-		fmt.Fprintf(errw, "There is no command %q.\n", core.SafeText(argv[1]))
-		return ExitUsage
-	}
-	fmt.Fprintf(out, "%s of %s\n\nWithout a command, ssh opens the console. Commands:\n\n", c.Charter().Title, c.Server())
-	for _, cmd := range commands() {
-		fmt.Fprintf(out, "  %-34s %s\n", strings.TrimSpace(cmd.name+" "+cmd.args), cmd.summary)
-	}
-	fmt.Fprintf(out, "  %-34s %s\n", "shell SERVICE [COMMAND...]", "Open a shell in a service (needs ssh -t)")
-	fmt.Fprintf(out, "  %-34s %s\n\n", "help [COMMAND]", "Show this, or one command with its flags")
-	fmt.Fprintf(out, "Every command takes --json. Exit codes: 0 done, 1 failed, 2 wrong input, 3 not found, 4 forbidden,\n5 conflict, 6 no answer from something outside, 130 cancelled.\n")
-	return ExitOK
-}
-
-// usage prints one command with its flags.
-func (cmd command) usage(k *call, out io.Writer) {
-	fmt.Fprintf(out, "%s\n\nUsage: %s [--json]\n", cmd.summary, strings.TrimSpace(cmd.name+" "+cmd.args))
-	k.flags.VisitAll(func(f *flag.Flag) { fmt.Fprintf(out, "  --%-10s %s\n", f.Name, f.Usage) })
 }

@@ -56,6 +56,11 @@ func TestCommandsEndWithTheExitCodeOfTheirError(t *testing.T) {
 		{"services of a kind", core.RoleViewer, []string{"services", "--kind", "ship-db"}, sshd.ExitOK, "ship-demo-db", ""},
 		{"flags after the argument", core.RoleViewer, []string{"show", "ship-demo", "--json"}, sshd.ExitOK, `"name": "ship-demo"`, ""},
 		{"help of one", core.RoleViewer, []string{"help", "logs"}, sshd.ExitOK, "--since", ""},
+		{"help of the shell", core.RoleViewer, []string{"help", "shell"}, sshd.ExitOK, "SERVICE [COMMAND...]", ""},
+		{"help of nothing", core.RoleViewer, []string{"help", "frobnicate"}, sshd.ExitUsage, "", `no command "frobnicate"`},
+		{"help of two", core.RoleViewer, []string{"help", "logs", "status"}, sshd.ExitUsage, "", "exactly one command"},
+		{"help of help", core.RoleViewer, []string{"help", "--help"}, sshd.ExitOK, "Usage: help", ""},
+		{"help as a flag", core.RoleViewer, []string{"--help"}, sshd.ExitOK, "Commands:", ""},
 		{"help by flag", core.RoleViewer, []string{"restart", "--help"}, sshd.ExitOK, "--grace", ""},
 		{"unknown command", core.RoleAdmin, []string{"frobnicate"}, sshd.ExitUsage, "", `no command "frobnicate"`},
 		{"unknown flag", core.RoleAdmin, []string{"status", "--frob"}, sshd.ExitUsage, "", "frob"},
@@ -66,21 +71,34 @@ func TestCommandsEndWithTheExitCodeOfTheirError(t *testing.T) {
 		{"itself", core.RoleAdmin, []string{"stop", "matrx-manager"}, sshd.ExitConflict, "", "Deploy Server"},
 		{"unconfirmed", core.RoleAdmin, []string{"remove", "ship-demo"}, sshd.ExitUsage, "", "--confirm ship-demo"},
 		{"bad grace", core.RoleAdmin, []string{"stop", "ship-demo", "--grace", "soon"}, sshd.ExitUsage, "", `"soon"`},
+		{"logs of nobody", core.RoleViewer, []string{"logs", "ship-dmo"}, sshd.ExitNotFound, "", "ship-demo"},
+		{"logs of nobody, followed", core.RoleViewer, []string{"logs", "ship-dmo", "--follow"}, sshd.ExitNotFound, "", "ship-demo"},
 		{"bad pattern", core.RoleViewer, []string{"logs", "ship-demo", "--grep", "a("}, sshd.ExitUsage, "", "a("},
 		{"bad time", core.RoleViewer, []string{"logs", "--since", "yesterday"}, sshd.ExitUsage, "", "yesterday"},
+		{"a trim", core.RoleOperator, []string{"log-trim", "--max-bytes", "1GiB", "--max-age", "7d"}, sshd.ExitOK, "0 files removed, 0 B.", ""},
+		{"a trim by a viewer", core.RoleViewer, []string{"log-trim"}, sshd.ExitForbidden, "", "operator"},
+		{"a trim to no size", core.RoleOperator, []string{"log-trim", "--max-bytes", "much"}, sshd.ExitUsage, "", "much"},
+		{"a trim to no age", core.RoleOperator, []string{"log-trim", "--max-age", "long"}, sshd.ExitUsage, "", "long"},
 		{"bad level", core.RoleViewer, []string{"logs", "--level", "loud"}, sshd.ExitUsage, "", "loud"},
 		{"no such job", core.RoleViewer, []string{"job", "x"}, sshd.ExitNotFound, "", ""},
 		{"no such page", core.RoleViewer, []string{"docs", "nope"}, sshd.ExitNotFound, "", ""},
 		{"a page", core.RoleViewer, []string{"docs", "start"}, sshd.ExitOK, "Woken at night.", ""},
 		{"a bad key", core.RoleAdmin, []string{"person-add", "bob", "--key", "nonsense"}, sshd.ExitUsage, "", "public key"},
 		{"a role that is none", core.RoleAdmin, []string{"person-add", "bob", "--role", "king"}, sshd.ExitUsage, "", "king"},
+		{"one setting", core.RoleViewer, []string{"settings", "logs.max-age"}, sshd.ExitOK, "30d", ""},
+		{"a changed setting", core.RoleAdmin, []string{"settings", "logs.max-age", "7d"}, sshd.ExitOK, "7d now", ""},
+		{"back to its default", core.RoleAdmin, []string{"settings", "logs.max-age", "--default"}, sshd.ExitOK, "30d now", ""},
+		{"a setting that is none", core.RoleAdmin, []string{"settings", "logs.colour"}, sshd.ExitNotFound, "", "logs.colour"},
+		{"a default of nothing", core.RoleAdmin, []string{"settings", "--default"}, sshd.ExitUsage, "", "NAME --default"},
 		{"an operation", core.RoleViewer, []string{"op", "service.show", `{"service":"ship-demo"}`}, sshd.ExitOK, `"name": "ship-demo"`, ""},
 		{"an unknown operation", core.RoleViewer, []string{"op", "service.fly"}, sshd.ExitNotFound, "", "service.fly"},
 		{"an operation with a misspelt field", core.RoleViewer, []string{"op", "service.show", `{"servce":"x"}`}, sshd.ExitUsage, "", "servce"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got := say(p.As(t, c.role), p, c.argv...)
+			ctx, cancel := context.WithTimeout(p.As(t, c.role), 20*time.Second)
+			defer cancel()
+			got := say(ctx, p, c.argv...)
 			if got.code != c.code || !strings.Contains(got.out, c.out) || !strings.Contains(got.err, c.err) {
 				t.Errorf("exit %d, want %d\nout: %s\nerr: %s", got.code, c.code, got.out, got.err)
 			}
@@ -191,5 +209,31 @@ func TestACommandWhoseReaderHasGoneEnds(t *testing.T) {
 	var errw bytes.Buffer
 	if code := sshd.Run(ctx, p.Core, []string{"status"}, gone{}, &errw); code != sshd.ExitFailed {
 		t.Errorf("exit %d", code)
+	}
+}
+
+func TestHelpAnswersAsJSON(t *testing.T) {
+	p := planetest.New(t, core.ManagerCharter(), nil)
+	got := say(p.As(t, core.RoleViewer), p, "help", "--json")
+	var list []struct{ Name, Args, Summary string }
+	if err := json.Unmarshal([]byte(got.out), &list); err != nil || got.code != sshd.ExitOK {
+		t.Fatalf("%v: exit %d, %s%s", err, got.code, got.out, got.err)
+	}
+	var names []string
+	for _, c := range list {
+		names = append(names, c.Name)
+		if c.Summary == "" {
+			t.Errorf("%s has no summary", c.Name)
+		}
+	}
+	if !slices.Equal(names, sshd.Names()) {
+		t.Errorf("got %v", names)
+	}
+	got = say(p.As(t, core.RoleViewer), p, "help", "logs", "--json")
+	var one struct {
+		Flags []struct{ Name, Usage string }
+	}
+	if err := json.Unmarshal([]byte(got.out), &one); err != nil || len(one.Flags) < 5 {
+		t.Errorf("%v: %s%s", err, got.out, got.err)
 	}
 }

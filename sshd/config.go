@@ -29,7 +29,10 @@ type Limits struct {
 	SilentGrace    time.Duration // a connection that has sent nothing for this long may have to give way to a new one: 200 ms
 	Startups       Startups      // connections that have not logged in: 10:30:100
 	Penalties      Penalties     // what a failed login costs its source
-	Connections    int           // connections in all: 300
+	PenaltyGrace   time.Duration // time for a source under penalty to offer a key that is known: 5 s
+	Connections    int           // connections that are logged in, in all: 300; Startups bounds the others
+	PerPerson      int           // of these, for one person: 30
+	ForAdmins      int           // of these, kept for admins: a tenth
 	Sessions       int           // sessions per connection: 10
 	AuthTries      int           // refused keys per connection: 3
 	Keepalive      time.Duration // how often a client is asked whether it lives: 30 s
@@ -46,13 +49,15 @@ type Limits struct {
 // percent probability, growing to all of them at Full.
 type Startups struct{ Begin, Rate, Full int }
 
-// Penalties is how long a source is refused after failed logins: First for one, twice as long for each further one.
+// Penalties is how long a source is under penalty after failed logins: First for one, twice as long for each further
+// one. A source under penalty is not shut out, because many people may stand behind one address (a container's gateway,
+// a company's): it has one try a connection and little time, and gives way to other sources when many want in.
 type Penalties struct {
 	First   time.Duration  // 5 s
-	Least   time.Duration  // sums below this are remembered, not enforced: 15 s
+	Least   time.Duration  // sums below this are remembered, and are no penalty yet: 15 s
 	Most    time.Duration  // 10 min
 	Sources int            // how many sources are remembered: 4096
-	Exempt  []netip.Prefix // sources never refused, such as a proxy that hides the real ones
+	Exempt  []netip.Prefix // sources never under penalty, such as a proxy that hides the real ones
 }
 
 // set gives *field its default where it is zero.
@@ -67,11 +72,14 @@ func (l Limits) withDefaults() Limits {
 	set(&l.LoginGrace, 10*time.Second)
 	set(&l.SilentGrace, 200*time.Millisecond)
 	set(&l.Startups, Startups{Begin: 10, Rate: 30, Full: 100})
+	set(&l.PenaltyGrace, 5*time.Second)
 	set(&l.Penalties.First, 5*time.Second)
 	set(&l.Penalties.Least, 15*time.Second)
 	set(&l.Penalties.Most, 10*time.Minute)
 	set(&l.Penalties.Sources, 4096)
 	set(&l.Connections, 300)
+	set(&l.PerPerson, 30)
+	set(&l.ForAdmins, l.Connections/10)
 	set(&l.Sessions, 10)
 	set(&l.AuthTries, 3)
 	set(&l.Keepalive, 30*time.Second)

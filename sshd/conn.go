@@ -7,6 +7,8 @@ import (
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
+
+	"github.com/codematrx/matrx-ship/core"
 )
 
 // conn is one TCP connection: the socket as the SSH library sees it, and what we know about the client behind it.
@@ -16,17 +18,21 @@ type conn struct {
 	id       string
 	accepted time.Time
 	heard    atomic.Bool   // the client has sent something
+	suspect  bool          // its source is under penalty: one try, and little time
+	crowded  atomic.Bool   // a good key got no seat
 	refused  atomic.Bool   // a key or another method was tried and refused
 	gone     chan struct{} // closed when the connection is over
 
 	mu       sync.Mutex
 	hard     time.Time // deadline set from above, which no write may outlive
 	login    *login    // nil before login
+	leave    func()    // gives the seat back; nil before login
 	closed   bool      // no session may start any more
 	sessions map[string]*Session
 	running  sync.WaitGroup // the sessions; Add only under mu while not closed
 	idle     *time.Timer    // runs while there is no session
 	oldest   *time.Timer    // runs out at Limits.MaxDuration
+	late     *time.Timer    // runs out at Limits.PenaltyGrace; nil unless suspect
 
 	keepalive sync.Once
 }
@@ -69,6 +75,53 @@ func (c *conn) SetDeadline(t time.Time) error {
 	c.hard = t
 	c.mu.Unlock()
 	return c.Conn.SetDeadline(t)
+}
+
+// hurry cuts a connection under penalty that has not offered a key that is known within Limits.PenaltyGrace.
+func (c *conn) hurry() {
+	if !c.suspect {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.late = time.AfterFunc(c.srv.limits.PenaltyGrace, func() {
+		c.srv.refusals.count("offered no known key in time, under penalty")
+		c.drop("under penalty, and out of time")
+	})
+}
+
+// atEase gives a connection under penalty the time of the others: its key is known, and what is left may be a
+// passphrase to type or a token to touch.
+func (c *conn) atEase() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.late != nil {
+		c.late.Stop()
+	}
+}
+
+// sitDown takes a seat for whoever signed. A client that gets none is told why, and has done nothing wrong.
+func (c *conn) sitDown(id Identity) error {
+	leave, err := c.srv.seats.take(id)
+	if err != nil {
+		c.crowded.Store(true)
+		c.srv.refusals.count("no seat")
+		return &gossh.BannerError{Err: err, Message: core.MessageOf(err) + "\r\n"}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leave = leave
+	return nil
+}
+
+// standUp gives the seat back.
+func (c *conn) standUp() {
+	c.mu.Lock()
+	leave := c.leave
+	c.mu.Unlock()
+	if leave != nil {
+		leave()
+	}
 }
 
 // loggedIn takes the identity of the key that signed, and starts the clocks of a connection that is in.
@@ -174,7 +227,7 @@ func (c *conn) finish() {
 		s.hangUp()
 	}
 	c.mu.Lock()
-	for _, timer := range []*time.Timer{c.idle, c.oldest} {
+	for _, timer := range []*time.Timer{c.idle, c.oldest, c.late} {
 		if timer != nil {
 			timer.Stop()
 		}

@@ -18,6 +18,7 @@ import (
 type quiet struct{ core.LogStore }
 
 func (quiet) Track(string, string)                                    {}
+func (quiet) Borrow(_, _ string)                                      {}
 func (quiet) Untrack(string)                                          {}
 func (quiet) SetBounds(core.LogBounds)                                {}
 func (quiet) Usage(context.Context) (core.HostUsage, error)           { return core.HostUsage{}, nil }

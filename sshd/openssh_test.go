@@ -20,7 +20,7 @@ import (
 func startForOpenSSH(t *testing.T, handle Handler, change func(*Config)) (r *rig, keyPath string) {
 	t.Helper()
 	key, path := sshdtest.KeyFile(t)
-	keys, _ := EnvironmentKeys(sshdtest.Line(key, "openssh"), core.RoleAdmin)
+	keys, _ := environmentKeys(sshdtest.Line(key, "openssh"), core.RoleAdmin)
 	return start(t, handle, func(c *Config) {
 		quick(c)
 		c.Keys = keys

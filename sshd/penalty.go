@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// penalties remembers the sources of failed logins and how long each is refused. A source is an IPv4 address or an
+// penalties remembers the sources of failed logins and how long each is under penalty. A source is an IPv4 address or an
 // IPv6 /64, which is what one customer gets.
 type penalties struct {
 	limits Penalties
@@ -19,7 +19,7 @@ type penalties struct {
 type penalty struct {
 	until    time.Time
 	failures int
-	active   bool // has reached limits.Least, and is refused until it is over
+	active   bool // has reached limits.Least, and counts until it is over
 }
 
 func newPenalties(limits Penalties) *penalties {
@@ -98,8 +98,8 @@ func (p *penalties) forgive(addr net.Addr) {
 	}
 }
 
-// refused reports whether a source must wait.
-func (p *penalties) refused(addr net.Addr, now time.Time) bool {
+// applies reports whether a source is under penalty.
+func (p *penalties) applies(addr net.Addr, now time.Time) bool {
 	source, ok := p.sourceOf(addr)
 	if !ok {
 		return false

@@ -28,6 +28,7 @@ type Server struct {
 	version   string
 	startups  *startups
 	penalties *penalties
+	seats     *seats
 	refusals  refusals
 
 	life  context.Context // done when the last session has had its time
@@ -77,6 +78,7 @@ func newServer(ctx context.Context, cfg Config, signer gossh.Signer) (*Server, e
 		keys: cfg.Keys, handle: cfg.Handle, logger: cfg.Logger, limits: cfg.Limits, version: cfg.Version,
 		startups:  newStartups(cfg.Limits, rand.IntN),
 		penalties: newPenalties(cfg.Limits.Penalties),
+		seats:     newSeats(cfg.Limits),
 		conns:     map[*conn]struct{}{},
 		empty:     make(chan struct{}),
 		down:      make(chan struct{}),
@@ -150,24 +152,22 @@ func (s *Server) admit(nc net.Conn) {
 		Conn: nc, srv: s, id: uuid.Must(uuid.NewV7()).String(), accepted: now,
 		gone: make(chan struct{}), sessions: map[string]*Session{},
 	}
-	if s.penalties.refused(nc.RemoteAddr(), now) {
-		s.turnAway(nc, "Not allowed at this time")
-		return
-	}
+	c.suspect = s.penalties.applies(nc.RemoteAddr(), now)
 	if !s.register(c) {
-		s.turnAway(nc, "Too many connections")
+		s.turnAway(nc, "The server is shutting down")
 		return
 	}
 	admitted, evict := s.startups.admit(c, now)
 	if evict != nil {
-		s.refusals.count("silent")
-		evict.drop("silent, and others want in")
+		s.refusals.count("gave way to another")
+		evict.drop("silent or under penalty, and others want in")
 	}
 	if !admitted {
 		s.forget(c)
 		s.turnAway(nc, "Exceeded MaxStartups")
 		return
 	}
+	c.hurry()
 	s.owned.Go(func() { s.serve(c) })
 }
 
@@ -176,10 +176,11 @@ func (s *Server) serve(c *conn) {
 	defer s.forget(c)
 	s.ssh.HandleConn(c)
 	s.startups.done(c)
-	if c.who() == nil && c.refused.Load() {
+	if c.who() == nil && c.refused.Load() && !c.crowded.Load() {
 		s.penalties.failed(c.RemoteAddr(), time.Now())
 	}
 	c.finish()
+	c.standUp()
 }
 
 // turnAway says a line, as OpenSSH does, and closes.
@@ -190,10 +191,11 @@ func (s *Server) turnAway(nc net.Conn, line string) {
 	_ = nc.Close()
 }
 
+// register takes a connection in, unless the server is closing.
 func (s *Server) register(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing || len(s.conns) >= s.limits.Connections {
+	if s.closing {
 		return false
 	}
 	s.conns[c] = struct{}{}

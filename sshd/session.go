@@ -97,22 +97,6 @@ func (s *Session) output(w *stream) io.Writer {
 	return w
 }
 
-func (s *Session) info() SessionInfo {
-	i := SessionInfo{
-		ID: s.id, Connection: s.conn.id, Identity: s.Identity(), User: cleanName(s.User()),
-		Remote: s.RemoteAddr().String(), ClientVersion: s.ClientVersion(), Started: s.started,
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.handled != nil { // what follows is settled
-		i.Command = cleanName(s.raw)
-		if s.term != nil {
-			i.Terminal, i.Size, i.LastInput = s.term.Name(), s.term.Size(), s.term.LastInput()
-		}
-	}
-	return i
-}
-
 // handleChannel serves a session channel from its opening to its end.
 func (s *Server) handleChannel(_ *ssh.Server, sc *gossh.ServerConn, nc gossh.NewChannel, ctx ssh.Context) {
 	c := ctx.Value(connKey{}).(*conn)

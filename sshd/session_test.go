@@ -282,25 +282,6 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	}
 }
 
-func TestEndingAKeyEndsItsConnections(t *testing.T) {
-	ended := make(chan error, 3)
-	r := start(t, until(ended), quick)
-	for range 3 {
-		sshdtest.Open(t, r.dial(t), sshdtest.ScreenConfig{})
-	}
-	sshdtest.Eventually(t, "the sessions", func() bool { return len(r.Sessions()) == 3 })
-	if n := r.EndKey("SHA256:other", "x"); n != 0 {
-		t.Fatalf("%d ended for a key that is not there", n)
-	}
-	if n := r.EndKey(gossh.FingerprintSHA256(r.key.PublicKey()), "Out."); n != 3 {
-		t.Fatalf("%d ended", n)
-	}
-	for range 3 {
-		_ = receive(t, "an end", ended)
-	}
-	sshdtest.Eventually(t, "no connection", func() bool { return len(r.connections()) == 0 })
-}
-
 func TestASessionThatDoesNotGoIsCutAfterItsGrace(t *testing.T) {
 	release := make(chan struct{})
 	r := start(t, func(s *Session) int { <-release; return 0 }, quick)

@@ -6,8 +6,8 @@ import (
 )
 
 // startups counts the connections that have not logged in, and decides which of them must go when there are many:
-// first the ones that have not said a word, which cost their sender nothing, then new ones at random (OpenSSH's
-// MaxStartups). So a flood of silent connections does not keep a real client out: it sends its greeting together with
+// first the ones that have not said a word, which cost their sender nothing, then those of sources under penalty where
+// the new one's source is not, then new ones at random (OpenSSH's MaxStartups). So a flood of silent connections does not keep a real client out: it sends its greeting together with
 // the last packet of the TCP handshake, and so has spoken by the time it is accepted, however long the way.
 type startups struct {
 	limits Startups
@@ -27,7 +27,7 @@ func (s *startups) admit(c *conn, now time.Time) (admitted bool, evict *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.drop(len(s.waiting)) {
-		if evict = s.silentOne(now); evict == nil {
+		if evict = s.least(c, now); evict == nil {
 			return false, nil
 		}
 		delete(s.waiting, evict)
@@ -48,11 +48,20 @@ func (s *startups) drop(n int) bool {
 	}
 }
 
-// silentOne finds the oldest connection that has been silent too long. The caller holds mu.
-func (s *startups) silentOne(now time.Time) *conn {
+// least finds the connection that gives way to a new one, nil when none has to. The caller holds mu.
+func (s *startups) least(newer *conn, now time.Time) *conn {
+	silent := s.oldest(func(c *conn) bool { return !c.heard.Load() && now.Sub(c.accepted) >= s.silent })
+	if silent != nil || newer.suspect {
+		return silent
+	}
+	return s.oldest(func(c *conn) bool { return c.suspect })
+}
+
+// oldest finds the oldest of the waiting connections that fit. The caller holds mu.
+func (s *startups) oldest(fits func(*conn) bool) *conn {
 	var oldest *conn
 	for c := range s.waiting {
-		if !c.heard.Load() && now.Sub(c.accepted) >= s.silent && (oldest == nil || c.accepted.Before(oldest.accepted)) {
+		if fits(c) && (oldest == nil || c.accepted.Before(oldest.accepted)) {
 			oldest = c
 		}
 	}

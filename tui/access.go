@@ -97,6 +97,7 @@ func (a *access) Keys() []key.Binding {
 // Init lists everybody.
 func (a *access) Init() tea.Cmd { return ask(a.scope, a.src.access, struct{}{}) }
 
+// Update takes an answer, a newer state or a key in.
 func (a *access) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case result[core.AccessList]:
@@ -164,6 +165,7 @@ func (a *access) person() string {
 	return ""
 }
 
+// View draws the screen.
 func (a *access) View(w, h int) string {
 	return a.frame(a.st, w, h, "Access", func(h int) []string {
 		lines := []string{a.tabs(w)}

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -53,12 +54,16 @@ func (e *env) act(a action) tea.Cmd {
 	return e.over(newConfirm(e, a))
 }
 
+// actionLimit is how long an action may take: longer than a stop with the longest grace and the look at its effect, which
+// the operations bound themselves.
+const actionLimit = 15 * time.Minute
+
 // begin runs an action. It goes on when the operator's connection breaks: a restart must not stop half way.
 func (e *env) begin(a action, confirm string) tea.Cmd {
 	e.running[a.id()] = true
 	e.say(noticeBusy, a.label()+" …")
 	done := make(chan actionDone, 1)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), workLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), actionLimit)
 	e.wg.Go(func() {
 		defer cancel()
 		done <- runAction(ctx, a, confirm)

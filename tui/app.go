@@ -3,11 +3,13 @@ package tui
 import (
 	"context"
 	"iter"
+	"strings"
 	"sync"
 	"time"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 	"golang.org/x/time/rate"
 
 	"github.com/codematrx/matrx-ship/core"
@@ -36,7 +38,6 @@ type App struct {
 	cancel context.CancelFunc
 	wanted string // theme as chosen
 	dark   bool   // what the terminal said
-	last   time.Time
 }
 
 var _ tea.Model = (*App)(nil)
@@ -62,7 +63,7 @@ func newApp(o Options, src source, charter core.Charter, server, version string)
 			src: src, charter: charter, server: safe(server), version: version, actor: o.Actor, shell: o.Shell, now: now,
 			ctx: ctx, wg: &sync.WaitGroup{}, width: 80, height: 24, running: map[string]bool{}, selected: charter.Opens,
 		},
-		cancel: cancel, wanted: ThemeAuto, dark: true, last: now(),
+		cancel: cancel, wanted: ThemeAuto, dark: true,
 	}
 	a.setTheme(o.Theme)
 	return a
@@ -72,17 +73,6 @@ func newApp(o Options, src source, charter core.Charter, server, version string)
 func (a *App) Close() {
 	a.cancel()
 	a.wg.Wait()
-}
-
-// LastKey is when the operator last pressed a key: the session's idle time counts from there.
-func (a *App) LastKey() time.Time { return a.last }
-
-// Title names the screen on top, for the list of live sessions.
-func (a *App) Title() string {
-	if len(a.stack) == 0 {
-		return "console"
-	}
-	return a.screen().Title()
 }
 
 // setTheme applies a theme by name; an empty or unknown one is auto.
@@ -141,13 +131,10 @@ func (a *App) route(msg tea.Msg) tea.Cmd {
 	}
 	switch msg := msg.(type) {
 	case tea.KeyPressMsg:
-		a.last = a.now()
 		return a.press(msg)
 	case tea.PasteMsg:
-		a.last = a.now()
 		return a.paste(msg)
 	case tea.MouseWheelMsg:
-		a.last = a.now()
 		return a.wheel(msg)
 	case addressed:
 		return a.deliver(msg)
@@ -166,6 +153,8 @@ func (a *App) frameMsg(msg tea.Msg) tea.Cmd {
 		a.dark = msg.IsDark()
 		a.setTheme(a.wanted)
 		return a.all(themeMsg{})
+	case tea.ColorProfileMsg:
+		return upgrade(msg.Profile)
 	case clockMsg:
 		return tick()
 	case resumeMsg:
@@ -180,6 +169,15 @@ func (a *App) frameMsg(msg tea.Msg) tea.Cmd {
 		return a.finish(msg)
 	case ShellEnded:
 		return a.shellEnded(msg)
+	}
+	return nil
+}
+
+// upgrade asks a terminal whose TERM promises few colours whether it has all of them: over SSH nothing else says so. Who
+// wants no colours is not asked.
+func upgrade(p colorprofile.Profile) tea.Cmd {
+	if p == colorprofile.ANSI || p == colorprofile.ANSI256 {
+		return tea.RequestCapability("RGB")
 	}
 	return nil
 }
@@ -356,7 +354,11 @@ func (a *App) copyText() tea.Cmd {
 		a.say(noticeInfo, "There is nothing to copy here.")
 		return nil
 	}
-	text := safe(s.Copy())
-	a.say(noticeDone, "Copied: "+cut(text, 60))
+	lines := strings.Split(s.Copy(), "\n")
+	for i := range lines {
+		lines[i] = safe(lines[i])
+	}
+	text := strings.Join(lines, "\n")
+	a.say(noticeDone, "Copied: "+cut(safe(text), 60))
 	return tea.SetClipboard(text)
 }

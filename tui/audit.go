@@ -79,6 +79,7 @@ func (a *audit) Init() tea.Cmd {
 	return tea.Batch(ask(a.scope, a.src.audit, a.query), a.feed.next())
 }
 
+// Update takes an answer, a newer state or a key in.
 func (a *audit) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case result[[]core.AuditEvent]:
@@ -265,6 +266,7 @@ func (a *audit) report(r result[core.JournalReport]) tea.Cmd {
 // auditColumns are never written.
 var auditColumns = []column{{title: "", min: 1, max: 1}, {title: "OUTCOME", min: 11, max: 11, tight: true}, {title: "WHEN", min: 14, max: 14}, {title: "WHO", min: 8, max: 16}, {title: "DOOR", min: 6, max: 6, drop: 3}, {title: "OPERATION", min: 15, max: 20}, {title: "TARGET", min: 12, max: 20}, {title: "TOOK", min: 6, max: 6, right: true, drop: 2}, {title: "MESSAGE", min: 12, drop: 1}}
 
+// View draws the screen.
 func (a *audit) View(w, h int) string {
 	return a.frame(a.st, w, h, "Audit", func(h int) []string {
 		lines := []string{a.status(w)}

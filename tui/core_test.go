@@ -28,6 +28,7 @@ func (surroundings) Usage(context.Context) (core.HostUsage, error) {
 	return core.HostUsage{At: time.Now(), CPUs: 2, MemoryTotal: 8 << 30, Memory: 1 << 30, DiskTotal: 80 << 30, Disk: 8 << 30}, nil
 }
 func (surroundings) Track(string, string) {}
+func (surroundings) Borrow(_, _ string)   {}
 func (surroundings) Untrack(string)       {}
 
 // written is a log store that gives the same lines to everybody and has no new ones.

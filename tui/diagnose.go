@@ -56,6 +56,7 @@ func (d *diagnose) Init() tea.Cmd {
 	return d.feed.next()
 }
 
+// Update takes an answer, a newer state or a key in.
 func (d *diagnose) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case batch[core.Check]:
@@ -97,6 +98,7 @@ func rank(state string) int {
 // checkColumns are never written.
 var checkColumns = []column{{title: "", min: 1, max: 1}, {title: "STATE", min: 7, max: 7, tight: true}, {title: "AREA", min: 10, max: 12}, {title: "CHECKED", min: 18, max: 36}, {title: "FOUND", min: 16}}
 
+// View draws the screen.
 func (d *diagnose) View(w, h int) string {
 	status := d.status(w)
 	if len(d.all) == 0 {

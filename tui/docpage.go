@@ -81,6 +81,7 @@ func (d *docPage) Back() (tea.Cmd, bool) {
 // Init reads the page.
 func (d *docPage) Init() tea.Cmd { return ask(d.scope, d.src.doc, core.DocIn{Name: d.name}) }
 
+// Update takes an answer, a newer state or a key in.
 func (d *docPage) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case result[core.Doc]:
@@ -210,6 +211,7 @@ func cutMarkdown(text string) (part, rest string) {
 	return text[:at], text[at:]
 }
 
+// View draws the screen.
 func (d *docPage) View(w, h int) string {
 	d.page = max(h-1, 1)
 	return d.frame(d.st, w, h, safe(d.name), func(h int) []string {

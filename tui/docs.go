@@ -52,6 +52,7 @@ func (d *docList) Back() (tea.Cmd, bool) {
 	return d.Init(), true
 }
 
+// Update takes an answer, a newer state or a key in.
 func (d *docList) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case result[[]core.Doc]:
@@ -92,6 +93,7 @@ func (d *docList) press(msg tea.KeyPressMsg) tea.Cmd {
 // docColumns are never written.
 var docColumns = []column{{title: "PAGE", min: 22, max: 40}, {title: "NAME", min: 14, max: 20}, {title: "LINE", min: 5, max: 5, right: true, drop: 1}, {title: "FOUND", min: 10, drop: 2}}
 
+// View draws the screen.
 func (d *docList) View(w, h int) string {
 	return d.frame(d.st, w, h, "The handbook", func(h int) []string {
 		var lines []string

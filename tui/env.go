@@ -89,7 +89,7 @@ func (n notice) look(st *styles) look {
 func (n notice) lasts() time.Duration {
 	switch n.kind {
 	case noticeBusy:
-		return workLimit
+		return actionLimit
 	case noticeError, noticeWarn:
 		return 15 * time.Second
 	default:

@@ -126,7 +126,7 @@ func (f *form) view(w, h int) (string, []string) {
 		}
 		lines = append(lines, mark+name.draw(fit(field.label, 10))+" "+f.draw(field, w-13, here))
 		if here && field.hint != "" && h >= 2*len(f.fields) {
-			for _, line := range wrap(field.hint, w-13, 2) {
+			for _, line := range wrap(safe(field.hint), w-13, 2) {
 				lines = append(lines, blanks(13)+f.st.dim.draw(line))
 			}
 		}
@@ -139,7 +139,7 @@ func (f *form) view(w, h int) (string, []string) {
 	for i, line := range lines {
 		lines[i] = line + blanks(w-width(line))
 	}
-	return f.title, lines
+	return safe(f.title), lines
 }
 
 // draw draws one field's value.

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/codematrx/matrx-ship/core"
 )
@@ -77,9 +79,9 @@ func TestTextFromOutsideCannotBreakTheFrame(t *testing.T) {
 					for _, size := range [][2]int{{60, 15}, {80, 24}, {161, 50}} {
 						c.size(size[0], size[1])
 						c.holds(size[0], size[1])
-						for _, bad := range []string{"\x1b]", "\x1b[2J", "\x1b[H", "\u202e", "\u200d", "\u2066"} {
-							if strings.Contains(strings.Join(c.app.lines(), "\n"), bad) {
-								t.Fatalf("after %q the screen holds %q", keys, bad)
+						for i, line := range c.app.draw() {
+							if !isClean(line) {
+								t.Fatalf("after %q line %d holds more than text and colours: %q", keys, i, line)
 							}
 						}
 					}
@@ -277,6 +279,16 @@ func TestThemesChangeTheLookAndKeepTheText(t *testing.T) {
 	})
 }
 
+func TestOnlyATerminalWithColoursIsAskedForMore(t *testing.T) {
+	for profile, asked := range map[colorprofile.Profile]bool{
+		colorprofile.ANSI: true, colorprofile.ANSI256: true, colorprofile.TrueColor: false, colorprofile.ASCII: false, colorprofile.NoTTY: false,
+	} {
+		if got := upgrade(profile) != nil; got != asked {
+			t.Errorf("%s: asked %t, want %t", profile, got, asked)
+		}
+	}
+}
+
 func TestTheThemeFollowsTheTerminalsBackground(t *testing.T) {
 	inConsole(t, sampled(), func(c *console) {
 		c.command("theme auto")
@@ -348,5 +360,46 @@ func TestTheWayHereIsShortenedInTheMiddle(t *testing.T) {
 			c.holds(60, 20)
 		}
 		c.shows(" Home › … › ship-demo › traefik › ship-demo › traefik")
+	})
+}
+
+// careless is a screen that draws what comes from outside as it comes.
+type careless struct {
+	scope
+	text string
+}
+
+func (c *careless) Title() string          { return "careless" }
+func (c *careless) Init() tea.Cmd          { return nil }
+func (c *careless) Update(tea.Msg) tea.Cmd { return nil }
+func (c *careless) View(int, int) string   { return c.st.bad.draw(c.text) }
+func (c *careless) Keys() []key.Binding    { return nil }
+
+func TestAScreenThatForgetsToMakeTextSafeIsStoppedByTheFrame(t *testing.T) {
+	for kind, evil := range hostile() {
+		inConsole(t, full(), func(c *console) {
+			c.app.push(func(s scope) Screen { return &careless{s, evil} })
+			c.holds(80, 24)
+			for i, line := range c.app.lines() {
+				if !isClean(line) {
+					t.Fatalf("%s: line %d is %q", kind, i, line)
+				}
+			}
+		})
+	}
+}
+
+func TestCopyOfSeveralLinesKeepsThemApart(t *testing.T) {
+	inConsole(t, full(), func(c *console) {
+		c.press("5", "enter")
+		c.pass(time.Second)
+		job := c.world.job
+		job.Output = []string{"one", "\x1b[2Jtwo", "three"}
+		c.world.jobLive.emit(job)
+		c.pass(time.Second)
+		c.press("c")
+		if lines := strings.Split(c.copied, "\n"); len(lines) != 3 || lines[0] != "one" || strings.Contains(c.copied, "\x1b") {
+			t.Errorf("copied %q", c.copied)
+		}
 	})
 }

@@ -78,6 +78,7 @@ func (h *home) Back() (tea.Cmd, bool) {
 // Keys are those of this screen.
 func (h *home) Keys() []key.Binding { return []key.Binding{keys.open, keys.pane} }
 
+// Update takes an answer, a newer state or a key in.
 func (h *home) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case snapshotMsg:
@@ -137,6 +138,7 @@ func (h *home) take() {
 	h.onFaults = h.onFaults && len(h.snap.Faults) > 0
 }
 
+// View draws the screen.
 func (h *home) View(w, rows int) string {
 	switch {
 	case h.snap == nil && h.snapErr != nil:

@@ -70,6 +70,7 @@ func (i *infra) Keys() []key.Binding {
 // Init asks the engine and Traefik.
 func (i *infra) Init() tea.Cmd { return ask(i.scope, i.src.infra, struct{}{}) }
 
+// Update takes an answer, a newer state or a key in.
 func (i *infra) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case result[core.Infrastructure]:
@@ -121,6 +122,7 @@ func (i *infra) show(pane int) {
 
 func (i *infra) fill() { i.set(infraPanes()[i.pane].fill(i)) }
 
+// View draws the screen.
 func (i *infra) View(w, h int) string {
 	return i.frame(i.st, w, h, "Infrastructure", func(h int) []string {
 		lines := []string{i.tabs(w), i.engineLine(w)}

@@ -48,6 +48,7 @@ func (j *jobs) Keys() []key.Binding { return []key.Binding{keys.open, keys.cance
 // Init lists the jobs.
 func (j *jobs) Init() tea.Cmd { return ask(j.scope, j.src.jobs, struct{}{}) }
 
+// Update takes an answer, a newer state or a key in.
 func (j *jobs) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case result[[]core.Job]:
@@ -102,6 +103,7 @@ func (e *env) cancelJob(job core.Job) tea.Cmd {
 // jobColumns are never written.
 var jobColumns = []column{{title: "", min: 1, max: 1}, {title: "STATE", min: 11, max: 11, tight: true}, {title: "JOB", min: 16, max: 24}, {title: "TARGET", min: 9, max: 28}, {title: "DONE", min: 4, max: 4, right: true}, {title: "BEGAN", min: 9, max: 11, right: true, drop: 1}, {title: "BY", min: 8, max: 12, drop: 2}, {title: "STEP OR RESULT", min: 18}}
 
+// View draws the screen.
 func (j *jobs) View(w, h int) string {
 	return j.frame(j.st, w, h, "Jobs", func(h int) []string {
 		if len(j.all) == 0 {
@@ -169,6 +171,7 @@ func (j *jobScreen) Init() tea.Cmd {
 	return j.feed.next()
 }
 
+// Update takes an answer, a newer state or a key in.
 func (j *jobScreen) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case batch[core.Job]:
@@ -197,6 +200,7 @@ func (j *jobScreen) take(b batch[core.Job]) tea.Cmd {
 	return j.feed.next()
 }
 
+// View draws the screen.
 func (j *jobScreen) View(w, h int) string {
 	l := j.st.job(j.job.State)
 	line := " " + l.style.draw(l.glyph+" "+l.word) + j.st.dim.draw("  job "+safe(j.job.ID)+" by "+safe(j.job.By.Name)+" "+ago(j.now(), j.job.Started))

@@ -72,6 +72,7 @@ func (l *list) window(n, h int) (from, to int) {
 // filtered is a filter over rows: every word of it must occur in a row. Without an upper-case letter case is ignored.
 type filtered struct{ text string }
 
+// Filter is the text.
 func (f *filtered) Filter() string { return f.text }
 
 // keeps reports whether a row with these texts stays.

@@ -149,6 +149,7 @@ func (l *logScreen) reload() tea.Cmd {
 	return l.feed.next()
 }
 
+// Update takes an answer, a newer state or a key in.
 func (l *logScreen) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case batch[core.LogLine]:
@@ -170,7 +171,7 @@ func (l *logScreen) take(b batch[core.LogLine]) tea.Cmd {
 	}
 	for _, line := range b.items {
 		l.ring.add(line)
-		if l.target != nil && line.Seq == l.target.Seq && line.Service == l.target.Service {
+		if l.target != nil && sameLine(line, *l.target) {
 			l.cursor, l.target = l.ring.end()-1, nil
 		}
 	}
@@ -183,10 +184,15 @@ func (l *logScreen) take(b batch[core.LogLine]) tea.Cmd {
 		l.ended, l.err = true, b.err
 		return nil
 	}
-	if l.held = !l.tail && l.ring.full(); l.held {
+	if l.held = !l.tail && l.target == nil && l.ring.full(); l.held { // while a line is looked for, the oldest make room
 		return nil
 	}
 	return l.feed.next()
+}
+
+// sameLine knows a line again: by its number, or where it is not kept here and has none, by its time and text.
+func sameLine(a, b core.LogLine) bool {
+	return a.Service == b.Service && a.Seq == b.Seq && (a.Seq != 0 || a.At.Equal(b.At) && a.Text == b.Text)
 }
 
 // forget drops what was expanded of lines that have gone.

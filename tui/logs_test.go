@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +159,20 @@ func TestTimeSpansGoIntoTheQuery(t *testing.T) {
 	})
 }
 
+func TestLinesOfAStreamThatWasReplacedAreDropped(t *testing.T) {
+	inLogs(t, full(), func(c *console) {
+		l := c.app.screen().(*logScreen)
+		old := l.feed
+		c.press("L")
+		c.pass(time.Second)
+		before := l.ring.end()
+		c.send(batch[core.LogLine]{from: old, items: logLines("ship-demo", 9)})
+		if l.ring.end() != before {
+			t.Error("lines of the old query were shown under the new one")
+		}
+	})
+}
+
 func TestTimesAreReadAsOperatorsWriteThem(t *testing.T) {
 	now := time.Date(2026, 11, 21, 15, 0, 0, 0, time.UTC)
 	for text, want := range map[string]string{
@@ -265,6 +280,20 @@ func TestFieldsOfALineKeepTheirOrder(t *testing.T) {
 	}
 }
 
+func TestALineOfVeryManyFieldsSaysThatSomeAreNotShown(t *testing.T) {
+	var b strings.Builder
+	for i := range maxFields + 1 {
+		fmt.Fprintf(&b, `,"k%d":%d`, i, i)
+	}
+	all := fieldsOf("{" + b.String()[1:] + "}")
+	if len(all) != maxFields+1 || !strings.Contains(all[maxFields].Value, "more fields") {
+		t.Errorf("%d fields, the last %+v", len(all), all[len(all)-1])
+	}
+	if all := fieldsOf(strings.Replace("{"+b.String()[1:]+"}", `,"k100":100`, "", 1)); len(all) != maxFields || all[maxFields-1].Key != "k99" {
+		t.Errorf("%d fields, the last %+v", len(all), all[len(all)-1])
+	}
+}
+
 func TestSearchScreen(t *testing.T) {
 	inSearch := func(t *testing.T, w *world, test func(*console)) {
 		inConsole(t, w, func(c *console) {
@@ -306,6 +335,19 @@ func TestSearchScreen(t *testing.T) {
 			c.shows("▌00:00:00.000   panic: out of memory 1", "before", "after", "around")
 		})
 	})
+	t.Run("enter finds the hit behind more lines than the session holds", func(t *testing.T) {
+		w := full()
+		var lines []core.LogLine
+		for range 600 {
+			lines = append(lines, core.LogLine{At: epoch, Service: "ship-old", Seq: 1, Text: strings.Repeat("x", 64<<10)})
+		}
+		w.lines = newTap(append(lines, core.LogLine{At: epoch, Service: "ship-old", Seq: 99, Text: "panic: out of memory 1"})...)
+		inSearch(t, w, func(c *console) {
+			c.press("j", "enter")
+			c.pass(5 * time.Second)
+			c.shows("▌00:00:00.000   panic: out of memory 1")
+		})
+	})
 	t.Run("hits are bounded and the search says that it stopped", func(t *testing.T) {
 		w := full()
 		w.hits = ending(hits(maxHits + 500)...)
@@ -333,4 +375,26 @@ func TestSearchScreen(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestAJSONLineIsScannedByItsMessage(t *testing.T) {
+	l := &logScreen{}
+	cases := []struct{ name, pattern, text, want string }{
+		{"message first, time and level left out", "", `{"time":"x","level":"INFO","msg":"request","path":"/healthz","status":200}`, "request  path=/healthz status=200"},
+		{"no message", "", `{"ts":1,"n":2}`, "n=2"},
+		{"nothing but time and level", "", `{"ts":1,"level":"info"}`, `{"ts":1,"level":"info"}`},
+		{"plain text", "", "GET / 200", "GET / 200"},
+		{"half a JSON line", "", `{"msg":"x`, `{"msg":"x`},
+		{"a match that would be hidden", `"msg"`, `{"msg":"x","n":1}`, `{"msg":"x","n":1}`},
+		{"a match that stays", "x", `{"msg":"x","n":1}`, "x  n=1"},
+	}
+	for _, c := range cases {
+		l.re = nil
+		if c.pattern != "" {
+			l.re = regexp.MustCompile(c.pattern)
+		}
+		if got := l.brief(c.text); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
 }

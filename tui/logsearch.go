@@ -94,6 +94,7 @@ func (l *logSearch) Init() tea.Cmd {
 	return l.feed.next()
 }
 
+// Update takes an answer, a newer state or a key in.
 func (l *logSearch) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case batch[core.LogHit]:
@@ -157,6 +158,7 @@ func (l *logSearch) hit() *core.LogLine {
 	return &l.hits[l.shown[l.list.at]]
 }
 
+// View draws the screen.
 func (l *logSearch) View(w, h int) string {
 	head := []string{l.status(w), ""}
 	room := max(h-len(head), 1)

@@ -92,7 +92,10 @@ func (l *logScreen) servicePicker() overlay {
 	}
 	for _, s := range l.known {
 		note := core.FormatBytes(s.Bytes)
-		if !s.Live {
+		switch {
+		case s.Borrowed:
+			note = "from the engine's own log"
+		case !s.Live:
 			note = "no container now, " + note
 		}
 		offer(s.Service, note)

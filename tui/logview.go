@@ -55,26 +55,42 @@ func (l *logScreen) nothing(w, h int) string {
 	}
 }
 
-// status is the line over the log: whose, what of it, and whether it moves.
+// status is the line over the log: whose, whether it moves, and what of it.
 func (l *logScreen) status(w int) string {
 	st := l.st
-	parts := []string{st.bold.draw(cut(l.caption(), max(w/3, 20)))}
+	parts := append([]string{st.bold.draw(cut(l.caption(), max(w/3, 20))), l.motion()}, l.selection()...)
+	if l.ring != nil {
+		parts = append(parts, st.dim.draw(plural(l.ring.len(), "line", "lines")))
+		if l.ring.gaps > 0 {
+			parts = append(parts, st.warn.draw("▲ "+number(l.ring.lost)+" missing in "+plural(l.ring.gaps, "gap", "gaps")))
+		}
+	}
+	return cut(" "+strings.Join(parts, st.faint.draw(" · ")), w)
+}
+
+// motion says whether lines come.
+func (l *logScreen) motion() string {
 	switch {
 	case l.err != nil:
-		parts = append(parts, st.bad.draw("✗ ended"))
+		return l.st.bad.draw("✗ ended")
 	case l.ended:
-		parts = append(parts, st.dim.draw("■ complete"))
+		return l.st.dim.draw("■ complete")
 	case !l.query.Until.IsZero():
-		parts = append(parts, st.accent.draw("◐ reading"))
+		return l.st.accent.draw("◐ reading")
 	case l.tail:
-		parts = append(parts, st.ok.draw("● following"))
+		return l.st.ok.draw("● following")
 	case l.held:
-		parts = append(parts, st.warn.draw("‖ paused, nothing more fits; G follows"))
+		return l.st.warn.draw("‖ paused, nothing more fits; G follows")
 	default:
-		parts = append(parts, st.warn.draw("‖ paused")+st.dim.draw(" "+number(int64(l.ring.end()-l.seen))+" new, G follows"))
+		return l.st.warn.draw("‖ paused") + l.st.dim.draw(" "+number(int64(l.ring.end()-l.seen))+" new, G follows")
 	}
+}
+
+// selection says what of the log is shown.
+func (l *logScreen) selection() []string {
+	var parts []string
 	if l.query.MinLevel != core.LevelUnknown {
-		parts = append(parts, st.accent.draw("level ≥ "+st.level(l.query.MinLevel).word))
+		parts = append(parts, l.st.accent.draw("level ≥ "+l.st.level(l.query.MinLevel).word))
 	}
 	if l.query.Match != "" {
 		words := "/" + safe(l.query.Match)
@@ -84,18 +100,12 @@ func (l *logScreen) status(w int) string {
 		if l.allRows {
 			words += " highlighted"
 		}
-		parts = append(parts, st.accent.draw(words))
+		parts = append(parts, l.st.accent.draw(words))
 	}
 	if l.span != "" {
-		parts = append(parts, st.dim.draw(l.span))
+		parts = append(parts, l.st.dim.draw(l.span))
 	}
-	if l.ring != nil {
-		parts = append(parts, st.dim.draw(plural(l.ring.len(), "line", "lines")))
-		if l.ring.gaps > 0 {
-			parts = append(parts, st.warn.draw("▲ "+number(l.ring.lost)+" missing in "+plural(l.ring.gaps, "gap", "gaps")))
-		}
-	}
-	return cut(" "+strings.Join(parts, st.faint.draw(" · ")), w)
+	return parts
 }
 
 // rows draws from top until the room is filled, with the cursor's line in it.
@@ -204,6 +214,9 @@ func (l *logScreen) texts(line *core.LogLine, w int) []string {
 	if l.wrap {
 		limit = 8 * w * maxWrapped
 	}
+	if !l.wrap {
+		text = l.brief(text)
+	}
 	short := len(text) > limit
 	if short {
 		text = text[:limit]
@@ -226,6 +239,37 @@ func (l *logScreen) texts(line *core.LogLine, w int) []string {
 		text = ansi.TruncateLeft(text, l.shift, "")
 	}
 	return []string{cut(text, w)}
+}
+
+// maxBrief bounds the JSON lines that are shown by their message, in bytes.
+const maxBrief = 8 << 10
+
+// brief is a JSON line as it is scanned: its message first, then the other fields, without the time and the level, which
+// stand before it already. What a filter matched stays visible: a match that this would hide keeps the line as it is.
+func (l *logScreen) brief(text string) string {
+	if len(text) > maxBrief || !strings.HasPrefix(strings.TrimSpace(text), "{") {
+		return text
+	}
+	fields := fieldsOf(text)
+	if len(fields) == 1 && fields[0].Key == "text" {
+		return text
+	}
+	var message string
+	var rest []string
+	for _, f := range fields {
+		switch strings.ToLower(f.Key) {
+		case "msg", "message":
+			message = f.Value
+		case "time", "ts", "timestamp", "@timestamp", "level", "lvl", "severity":
+		default:
+			rest = append(rest, f.Key+"="+f.Value)
+		}
+	}
+	short := strings.TrimSpace(message + "  " + strings.Join(rest, " "))
+	if short == "" || l.re != nil && !l.re.MatchString(short) {
+		return text
+	}
+	return short
 }
 
 // highlight draws text with its matches marked.
@@ -295,8 +339,11 @@ func fieldsOf(text string) []core.LogField {
 		}
 		fields = append(fields, core.LogField{Key: fmt.Sprint(name), Value: plainJSON(raw)})
 	}
-	if len(fields) == 0 {
+	switch {
+	case len(fields) == 0:
 		return []core.LogField{{Key: "text", Value: text}}
+	case d.More():
+		fields = append(fields, core.LogField{Key: "…", Value: fmt.Sprintf("There are more fields; the first %d are shown.", maxFields)})
 	}
 	return fields
 }

@@ -61,6 +61,7 @@ func (o *overview) Keys() []key.Binding {
 	return []key.Binding{keys.svcRestart, keys.svcLogs, keys.svcShell, first, keys.recreate, keys.remove, keys.recordings, then}
 }
 
+// Update takes an answer, a newer state or a key in.
 func (o *overview) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case result[core.ServiceDetail]:
@@ -115,6 +116,7 @@ func (o *overview) current() (core.Service, bool) {
 	return core.Service{}, false
 }
 
+// View draws the screen.
 func (o *overview) View(w, h int) string {
 	s, ok := o.current()
 	switch {

@@ -100,6 +100,7 @@ func (r *replay) again() tea.Cmd {
 	return tea.Tick(replayTick, func(time.Time) tea.Msg { return playMsg{id, ticks} })
 }
 
+// Update takes an answer, a newer state or a key in.
 func (r *replay) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case batch[core.CastEvent]:
@@ -194,6 +195,7 @@ func (r *replay) press(msg tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
+// View draws the screen.
 func (r *replay) View(w, h int) string {
 	lines := []string{r.status(w)}
 	if r.err != nil && r.pos == 0 {

@@ -38,6 +38,7 @@ func (s *settings) Keys() []key.Binding { return []key.Binding{keys.edit} }
 // Init lists the settings.
 func (s *settings) Init() tea.Cmd { return ask(s.scope, s.src.settings, struct{}{}) }
 
+// Update takes an answer, a newer state or a key in.
 func (s *settings) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case result[[]core.Setting]:
@@ -72,6 +73,7 @@ func (s *settings) valueForm(one core.Setting) overlay {
 // settingColumns are never written.
 var settingColumns = []column{{title: "SETTING", min: 22, max: 32}, {title: "VALUE", min: 10, max: 16}, {title: "DEFAULT", min: 10, max: 16}, {title: "WHAT IT DECIDES", min: 20}}
 
+// View draws the screen.
 func (s *settings) View(w, h int) string {
 	return s.frame(s.st, w, h, "Settings", func(h int) []string {
 		return s.draw(s.st, w, h, settingColumns, true, func(one *core.Setting) []value {

@@ -86,6 +86,7 @@ func (t *terminal) takeServices() {
 	}
 }
 
+// Update takes an answer, a newer state or a key in.
 func (t *terminal) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case snapshotMsg:
@@ -136,6 +137,7 @@ var (
 	castColumns  = []column{{title: "", min: 1, max: 1}, {title: "RECORDED", min: 14, max: 24, tight: true}, {title: "STARTED", min: 19, max: 19}, {title: "TOOK", min: 6, max: 6, right: true}, {title: "BY", min: 8, max: 14}, {title: "EXIT", min: 7, max: 7, right: true}, {title: "SIZE", min: 8, max: 8, right: true, drop: 1}}
 )
 
+// View draws the screen.
 func (t *terminal) View(w, h int) string {
 	if t.snap == nil {
 		return loadingView(t.st, w, h, "Looking for services …")

@@ -35,14 +35,11 @@ func (f Figure) AtLeast(limit float64) Figure {
 // The load of the machine stands beside it. A miss does not fail the test: whoever reads the file decides.
 func (f Figure) Report(tb testing.TB) {
 	tb.Helper()
-	ratio, verdict := "", "ok"
-	if f.Ratio > 0 {
-		ratio = fmt.Sprintf("%.2fx", f.Ratio)
-	}
+	verdict := "ok"
 	if f.Miss {
 		verdict = "MISS"
 	}
-	fields := []string{f.What, f.Ours, f.Peer, ratio, f.Limit, machineLoad(tb), verdict}
+	fields := []string{f.What, f.Ours, f.Peer, f.ratio(), f.Limit, machineLoad(tb), verdict}
 	for i, field := range fields {
 		if field == "" {
 			fields[i] = "-"
@@ -62,6 +59,18 @@ func (f Figure) Report(tb testing.TB) {
 	}
 	if err := out.Close(); err != nil {
 		tb.Fatalf("keep the figure: %v", err)
+	}
+}
+
+// ratio is as a person reads it; empty without a peer.
+func (f Figure) ratio() string {
+	switch {
+	case f.Ratio <= 0:
+		return ""
+	case f.Ratio < 0.01:
+		return "< 0.01x"
+	default:
+		return fmt.Sprintf("%.2fx", f.Ratio)
 	}
 }
 

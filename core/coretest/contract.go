@@ -29,6 +29,8 @@ func TestDocker(t *testing.T, open func(t testing.TB) Rig) {
 		{"a recreated container keeps name, labels and volumes under a new id", testRecreate},
 		{"recreating twice at once is a conflict", testRecreateTwice},
 		{"a container that no longer starts is put back", testRecreateBack},
+		{"the old container stays until the new one is ready", testRecreateReady},
+		{"a container that is not ready gives way to the old one", testRecreateUnready},
 		{"log lines come with stream, time and order", testLogs},
 		{"logs since a time leave out what is older", testLogsSince},
 		{"a long line comes in fragments of at most 16 KiB", testLogsLong},
@@ -90,7 +92,7 @@ func testUnknown(t *testing.T, r Rig) {
 	wantCode(t, d.Stop(ctx, "nobody", time.Second), core.CodeNotFound)
 	wantCode(t, d.Restart(ctx, "nobody", time.Second), core.CodeNotFound)
 	wantCode(t, d.Remove(ctx, "nobody", time.Second), core.CodeNotFound)
-	_, err = d.Recreate(ctx, "nobody", time.Second)
+	_, err = d.Recreate(ctx, "nobody", time.Second, nil)
 	wantCode(t, err, core.CodeNotFound)
 	_, err = d.Exec(ctx, "nobody", core.ExecSpec{Command: r.Exec("cat")})
 	wantCode(t, err, core.CodeNotFound)

@@ -135,7 +135,7 @@ func testRecreate(t *testing.T, r Rig) {
 	id, name := r.Run(t, Guest{Args: []string{"sleep"}, Labels: map[string]string{"a": "b"}, Volume: "/data"})
 	old, err := d.Container(ctx, id)
 	must(t, err)
-	fresh, err := d.Recreate(ctx, id, 5*time.Second)
+	fresh, err := d.Recreate(ctx, id, 5*time.Second, nil)
 	must(t, err)
 	if fresh == id {
 		t.Error("the id is the same")
@@ -157,7 +157,7 @@ func testRecreateTwice(t *testing.T, r Rig) {
 	errs := make(chan error, 2)
 	for range 2 {
 		go func() {
-			_, err := d.Recreate(ctx, id, time.Second)
+			_, err := d.Recreate(ctx, id, time.Second, nil)
 			errs <- err
 		}()
 	}
@@ -176,13 +176,56 @@ func testRecreateBack(t *testing.T, r Rig) {
 	d, ctx := r.Docker(), t.Context()
 	id, name := r.Run(t, Guest{Args: []string{"exit", "7"}})
 	waitState(t, d, id, "exited")
-	_, err := d.Recreate(ctx, id, time.Second)
+	_, err := d.Recreate(ctx, id, time.Second, nil)
 	wantCode(t, err, core.CodeConflict)
 	c, err := d.Container(ctx, name)
 	must(t, err)
 	if c.ID != id {
 		t.Errorf("%s is %s, want the old %s", name, c.ID, id)
 	}
+}
+
+func testRecreateReady(t *testing.T, r Rig) {
+	d, ctx := r.Docker(), t.Context()
+	id, name := r.Run(t, Guest{Args: []string{"sleep"}})
+	var asked string
+	fresh, err := d.Recreate(ctx, id, time.Second, func(ctx context.Context, fresh string) error {
+		asked = fresh
+		both, err := d.Container(ctx, id)
+		if err != nil || both.State != "exited" || both.Name == name {
+			t.Errorf("the old one is %s %s, %v", both.Name, both.State, err)
+		}
+		c, err := d.Container(ctx, fresh)
+		if err != nil || c.State != "running" || c.Name != name {
+			t.Errorf("the new one is %s %s, %v", c.Name, c.State, err)
+		}
+		return nil
+	})
+	must(t, err)
+	if asked != fresh {
+		t.Errorf("asked about %q, the new one is %s", asked, fresh)
+	}
+	_, err = d.Container(ctx, id)
+	wantCode(t, err, core.CodeNotFound)
+}
+
+func testRecreateUnready(t *testing.T, r Rig) {
+	d, ctx := r.Docker(), t.Context()
+	id, name := r.Run(t, Guest{Args: []string{"sleep"}})
+	var fresh string
+	_, err := d.Recreate(ctx, id, time.Second, func(_ context.Context, c string) error {
+		fresh = c
+		return core.Errorf(core.CodeUnavailable, "It does not serve.")
+	})
+	wantCode(t, err, core.CodeUnavailable)
+	if !strings.Contains(core.MessageOf(err), "It does not serve.") || !strings.Contains(core.MessageOf(err), "is back") {
+		t.Errorf("said %q", core.MessageOf(err))
+	}
+	if c := waitState(t, d, name, "running"); c.ID != id {
+		t.Errorf("%s is %s, want the old %s", name, c.ID, id)
+	}
+	_, err = d.Container(ctx, fresh)
+	wantCode(t, err, core.CodeNotFound)
 }
 
 func testStats(t *testing.T, r Rig) {

@@ -110,8 +110,9 @@ func (d *Docker) remove(c *container) {
 	d.emit(c.event("destroy"))
 }
 
-// Recreate replaces a container by a new one of the same configuration. One whose guest ends at once is put back.
-func (d *Docker) Recreate(ctx context.Context, id string, grace time.Duration) (string, error) {
+// Recreate replaces a container by a new one of the same configuration. One whose guest ends at once, or which is not
+// ready, is put back.
+func (d *Docker) Recreate(ctx context.Context, id string, grace time.Duration, ready func(ctx context.Context, id string) error) (string, error) {
 	if err := d.enter(ctx, "Recreate"); err != nil {
 		return "", err
 	}
@@ -132,22 +133,38 @@ func (d *Docker) Recreate(ctx context.Context, id string, grace time.Duration) (
 		return "", err
 	}
 	d.mu.Lock()
+	again := old.d
+	again.ID, again.Name, again.State, again.Created, again.Restarts = "", name, "", time.Time{}, 0
+	fresh := d.containers[d.add(again, old.env)]
+	d.mu.Unlock()
+	err = d.serves(ctx, fresh, ready)
+	d.mu.Lock()
 	defer d.mu.Unlock()
-	fresh := old.d
-	fresh.ID, fresh.Name, fresh.State, fresh.Created, fresh.Restarts = "", name, "", time.Time{}, 0
-	newest := d.containers[d.add(fresh, old.env)]
-	if newest.d.State == "running" {
+	if err == nil {
 		d.remove(old)
-		return newest.d.ID, nil
+		return fresh.d.ID, nil
 	}
-	code := newest.d.ExitCode
-	d.remove(newest)
+	d.remove(fresh)
 	old.d.Name = name
 	d.emit(old.event("rename"))
 	if ran {
 		d.start(old)
 	}
-	return "", core.Errorf(core.CodeConflict, "The new container ended at once with exit code %d; the old one is back.", code)
+	return "", core.Errorf(core.CodeOf(err), "%w The old container is back.", err)
+}
+
+// serves says why a new container cannot take the old one's place.
+func (d *Docker) serves(ctx context.Context, fresh *container, ready func(ctx context.Context, id string) error) error {
+	d.mu.Lock()
+	id, running, code := fresh.d.ID, fresh.d.State == "running", fresh.d.ExitCode
+	d.mu.Unlock()
+	switch {
+	case !running:
+		return core.Errorf(core.CodeConflict, "The new container ended at once with exit code %d.", code)
+	case ready != nil:
+		return ready(ctx, id)
+	}
+	return nil
 }
 
 // claim marks a container as being recreated.

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// settle is how long a new container must run before the old one goes.
+	// settle is how long a new container must run at least before the old one goes.
 	settle = time.Second
 	// startLimit is how long a container that the engine restarts may take to settle.
 	startLimit = 10 * time.Second
@@ -25,10 +25,10 @@ const (
 
 // Recreate makes a container anew from its own configuration and image, under the same name, with its volumes (also
 // anonymous ones), networks, aliases and fixed addresses, and starts it. The old one is stopped and kept aside as
-// NAME.old-SHORTID until the new one runs; on any failure it is put back, and started when it ran before. A container that was
+// NAME.old-SHORTID until the new one runs and ready, when there is one, says that it serves; on any failure it is put back, and started when it ran before. A container that was
 // started to be removed at its end, or whose configuration holds what we cannot carry over, is a conflict. Reconcile finishes
 // what a crash in the middle left.
-func (d *Docker) Recreate(ctx context.Context, id string, grace time.Duration) (string, error) {
+func (d *Docker) Recreate(ctx context.Context, id string, grace time.Duration, ready func(ctx context.Context, id string) error) (string, error) {
 	res, err := d.inspect(ctx, id)
 	if err != nil {
 		return "", err
@@ -50,7 +50,7 @@ func (d *Docker) Recreate(ctx context.Context, id string, grace time.Duration) (
 	if err != nil {
 		return "", err
 	}
-	r := recreation{d: d, old: old, name: name, spec: spec, grace: grace}
+	r := recreation{d: d, old: old, name: name, spec: spec, grace: grace, ready: ready}
 	fresh, err := r.forward(ctx)
 	if err != nil {
 		return "", r.back(context.WithoutCancel(ctx), fresh, err)
@@ -68,9 +68,10 @@ type recreation struct {
 	name  string
 	spec  recipe
 	grace time.Duration
+	ready func(ctx context.Context, id string) error // nil: running is enough
 }
 
-// forward goes until the new container runs. It gives its id as soon as there is one, also with an error.
+// forward goes until the new container runs and is ready. It gives its id as soon as there is one, also with an error.
 func (r *recreation) forward(ctx context.Context) (string, error) {
 	if err := r.d.rename(ctx, r.old.ID, r.name+oldMark+core.ShortID(r.old.ID)); err != nil {
 		return "", err
@@ -96,7 +97,10 @@ func (r *recreation) forward(ctx context.Context) (string, error) {
 	if err := r.d.Start(ctx, created.ID); err != nil {
 		return created.ID, err
 	}
-	return created.ID, r.d.settled(ctx, created.ID)
+	if err := r.d.settled(ctx, created.ID); err != nil || r.ready == nil {
+		return created.ID, err
+	}
+	return created.ID, r.ready(ctx, created.ID)
 }
 
 // back puts the old container into place again. It starts before anything is removed, so that a crash on the way back

@@ -5,6 +5,7 @@ package docker
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -21,11 +22,12 @@ func TestARecreatedContainerKeepsItsPlaceInTheNetworks(t *testing.T) {
 	r := newRig(t, "")
 	ctx := bounded(t, time.Minute)
 	_, name := r.Run(t, coretest.Guest{Args: []string{"sleep"}})
-	fixed := subnet(2).Addr().Next().Next().Next().Next()
+	var fixed netip.Addr // an address that the container asked for, in the second network
 	for i := range 2 {
 		net := fmt.Sprintf("%s-net%d", name, i)
-		_, err := r.api.NetworkCreate(ctx, net, dockersdk.NetworkCreateOptions{IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet(i + 1)}}}})
-		check(t, err)
+		octets := makeNetwork(t, r.api, net).Addr().As4()
+		octets[3] = 77
+		fixed = netip.AddrFrom4(octets)
 		t.Cleanup(func() {
 			_, err := r.api.NetworkRemove(context.Background(), net, dockersdk.NetworkRemoveOptions{})
 			check(t, err)
@@ -37,7 +39,7 @@ func TestARecreatedContainerKeepsItsPlaceInTheNetworks(t *testing.T) {
 	_, err := r.api.NetworkConnect(ctx, name+"-net1", dockersdk.NetworkConnectOptions{Container: id, EndpointConfig: &network.EndpointSettings{
 		Aliases: []string{"db-side"}, IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: fixed}}})
 	check(t, err)
-	fresh, err := r.d.Recreate(ctx, own, 2*time.Second)
+	fresh, err := r.d.Recreate(ctx, own, 2*time.Second, nil)
 	check(t, err)
 	c, err := r.d.Container(ctx, fresh)
 	check(t, err)
@@ -150,7 +152,7 @@ func TestAnotherPlanesRecreationIsLeftAlone(t *testing.T) {
 	id, name := r.start(t, opts)
 	unlock, err := other.lock(name)
 	check(t, err)
-	if _, err := r.d.Recreate(ctx, id, time.Second); core.CodeOf(err) != core.CodeConflict {
+	if _, err := r.d.Recreate(ctx, id, time.Second, nil); core.CodeOf(err) != core.CodeConflict {
 		t.Errorf("recreate: %v", err)
 	}
 	aside := name + oldMark + core.ShortID(id)
@@ -183,7 +185,7 @@ func TestAMovedTagDoesNotChangeTheVersionOfARecreatedContainer(t *testing.T) {
 	check(t, err)
 	_, err = r.api.ImageRemove(ctx, tag, dockersdk.ImageRemoveOptions{Force: true})
 	check(t, err)
-	fresh, err := r.d.Recreate(ctx, id, time.Second)
+	fresh, err := r.d.Recreate(ctx, id, time.Second, nil)
 	check(t, err)
 	c, err := r.d.Container(ctx, fresh)
 	check(t, err)

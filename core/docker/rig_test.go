@@ -160,12 +160,6 @@ func (p plane) Stats(ctx context.Context, id string) (core.StatsSample, error) {
 // networkName is that of this run's own network: the default one is shared, and not always there.
 func networkName() string { return fmt.Sprintf("%snet-%d", prefix, os.Getpid()) }
 
-// subnet is one of eight of this run's own, of 16 addresses each: other runs may be under way on the same engine.
-func subnet(n int) netip.Prefix {
-	at := (os.Getpid()*8 + n) % (1 << 16) * 16
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(224 + at>>16), byte(at >> 8), byte(at)}), 28)
-}
-
 // ownNetwork makes the network when it is not there yet.
 func ownNetwork(t testing.TB, api *dockersdk.Client) string {
 	t.Helper()
@@ -173,10 +167,26 @@ func ownNetwork(t testing.TB, api *dockersdk.Client) string {
 	if err == nil {
 		return networkName()
 	}
-	_, err = api.NetworkCreate(t.Context(), networkName(), dockersdk.NetworkCreateOptions{
-		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet(0)}}}})
-	check(t, err)
+	makeNetwork(t, api, networkName())
 	return networkName()
+}
+
+// makeNetwork makes a network in a subnet that no other run has, and gives the subnet.
+func makeNetwork(t testing.TB, api *dockersdk.Client, name string) netip.Prefix {
+	t.Helper()
+	for n := range 200 {
+		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 217, byte((os.Getpid() + n) % 256), 0}), 24)
+		_, err := api.NetworkCreate(t.Context(), name, dockersdk.NetworkCreateOptions{
+			IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet}}}})
+		if err == nil {
+			return subnet
+		}
+		if !strings.Contains(err.Error(), "Pool overlaps") {
+			t.Fatal(err)
+		}
+	}
+	t.Fatal("every subnet of 10.217.0.0/16 is taken")
+	return netip.Prefix{}
 }
 
 // Docker is the engine under test.

@@ -79,6 +79,7 @@ func (c *Collector) Track(service, container string) {
 		s.leave.Stop()
 		s.leave = nil
 	}
+	c.store.reclaim(container)
 	if s.running {
 		s.again = true
 		s.signal()
@@ -87,11 +88,33 @@ func (c *Collector) Track(service, container string) {
 	s.start()
 }
 
-// Untrack ends the collecting of a container. Its stream may go on for the grace, because the last lines of a
+// Borrow makes a container's lines readable under a service name without collecting them, because another plane does:
+// they are read from the engine. As Track, it is called whenever the container starts.
+func (c *Collector) Borrow(service, container string) {
+	if !serviceName.MatchString(service) || container == "" {
+		c.cfg.Logger.Warn("container not readable: not a name of a service", "service", service, "container", container)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx.Err() != nil {
+		return
+	}
+	c.end(container)
+	c.store.lend(lender{c.store, c.source, c.cfg}, service, container)
+}
+
+// Untrack ends the collecting or borrowing of a container. Its stream may go on for the grace, because the last lines of a
 // container that was removed are those that matter.
 func (c *Collector) Untrack(container string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.store.reclaim(container)
+	c.end(container)
+}
+
+// end is the end of a stream, if there is one. The mutex is held.
+func (c *Collector) end(container string) {
 	s, ok := c.streams[container]
 	switch {
 	case !ok || s.leave != nil:

@@ -26,7 +26,10 @@ type cursor struct {
 	text   []byte
 	spans  []span
 	line   int
-	gap    core.LogLine // what is shown at stageGap
+	made   core.LogLine // what is shown at stageGap and stageLent
+
+	pull func() (core.LogLine, bool) // of a loan: gives its lines; nil otherwise
+	stop func()
 
 	buf, frame []byte
 	parser     lineParser
@@ -40,6 +43,7 @@ const (
 	stageBlock         // a block is next, not decoded
 	stageLine          // a line is ready
 	stageGap           // something could not be read
+	stageLent          // a line of a loan is ready
 	stageEnd
 )
 
@@ -60,12 +64,18 @@ func (c *cursor) bound(first, last int64) int64 {
 }
 
 // ready is true when current gives a line.
-func (c *cursor) ready() bool { return c.stage == stageLine || c.stage == stageGap }
+func (c *cursor) ready() bool {
+	return c.stage == stageLine || c.stage == stageGap || c.stage == stageLent
+}
 
 // advance goes one step on: deeper when something is to be opened, else past the current line.
 func (c *cursor) advance() {
 	switch c.stage {
-	case stageStart:
+	case stageStart, stageLent:
+		if c.pull != nil {
+			c.nextLent()
+			return
+		}
 		c.unit = -1
 		c.nextUnit()
 	case stageSegment:
@@ -82,6 +92,16 @@ func (c *cursor) advance() {
 			c.nextUnit()
 		}
 	}
+}
+
+// nextLent makes the next line of a loan ready.
+func (c *cursor) nextLent() {
+	line, more := c.pull()
+	if !more {
+		c.stage = stageEnd
+		return
+	}
+	c.made, c.stage, c.key = line, stageLent, line.At.UnixNano()
 }
 
 // nextUnit moves to the next segment or block in memory that may hold lines.
@@ -130,7 +150,7 @@ func (c *cursor) openUnit() {
 
 // fail shows a gap in place of what cannot be read.
 func (c *cursor) fail(first, last, lines int64, reason string) {
-	c.gap = gapLine(c.snap.service.name, first, last, lines, reason)
+	c.made = gapLine(c.snap.service.name, first, last, lines, reason)
 	c.stage, c.key = stageGap, c.bound(first, last)
 }
 
@@ -196,15 +216,18 @@ func (c *cursor) nextLine() {
 
 // current is the line that is ready.
 func (c *cursor) current() core.LogLine {
-	if c.stage == stageGap {
-		return c.gap
+	if c.stage == stageGap || c.stage == stageLent {
+		return c.made
 	}
 	s := c.spans[c.pick(c.line, len(c.spans))]
 	return c.parser.logLine(c.text[s.start:s.end], c.snap.service.name, c.meta().firstSeq+uint64(s.line))
 }
 
-// close lets the open file go.
+// close lets the open file go, and ends the reading of a loan.
 func (c *cursor) close() {
+	if c.stop != nil {
+		c.stop()
+	}
 	if c.file != nil {
 		c.file.close()
 	}

@@ -48,6 +48,7 @@ type follower struct {
 	viewer *viewer
 	yield  func(core.LogLine, error) bool
 	joined bool
+	joints map[string]*joint // what was read of loans, by container, until their live lines are past it
 
 	selector *selector
 	window   window
@@ -56,28 +57,30 @@ type follower struct {
 
 // history yields what is kept and joins the live stream; it is false when the reader wants no more.
 func (fl *follower) history(ctx context.Context) (more bool, err error) {
-	parts := fl.store.parts(fl.query)
+	all := selection{fl.store.parts(fl.query), fl.store.lent(fl.query.Services, fl.filter)}
+	began, lent := fl.store.now(), all.lent
 	if fl.query.Tail != 0 {
-		if err := tail(ctx, parts, fl.filter, fl.query.Tail); err != nil {
+		if err := tail(ctx, all, fl.filter, fl.query.Tail); err != nil {
 			return false, err
 		}
 	}
 	for i := 0; ; i++ {
-		if !merge(ctx, parts, fl.filter, false, fl.yield) {
+		if !merge(ctx, all, fl.filter, false, fl.yield) {
 			return false, nil
 		}
-		next := after(parts, fl.store.parts(fl.query))
+		next := after(all.parts, fl.store.parts(fl.query))
 		if i == maxCatchUp || pendingLines(next) <= nearLines {
 			break
 		}
-		parts = next
+		all = selection{parts: next}
 	}
 	joined, err := fl.store.follow(fl.viewer, fl.query.Services)
 	if err != nil {
 		return false, err
 	}
 	fl.joined = true
-	return merge(ctx, after(parts, joined), fl.filter, false, fl.yield), nil
+	rest := selection{after(all.parts, joined), fl.lentAfter(lent, began)}
+	return merge(ctx, rest, fl.filter, false, fl.yield), nil
 }
 
 // after gives newer parts that start where the old ones end.
@@ -90,6 +93,25 @@ func after(old, newer []part) []part {
 		newer[i].from = reached[newer[i].snap.service]
 	}
 	return newer
+}
+
+// lentAfter gives what has to be read of loans once the viewer has joined, so that nothing is missed between what was
+// read of them and the live lines. One that has come since, or of which nothing was read, is read from a little earlier.
+func (fl *follower) lentAfter(read []*lent, began time.Time) []*lent {
+	all := fl.store.lent(fl.query.Services, fl.filter)
+	fl.joints = map[string]*joint{}
+	for _, l := range all {
+		l.from = max(l.from, began.Add(-loanOverlap).UnixNano())
+		for _, old := range read {
+			if old.container == l.container && old.joint.last != 0 {
+				l.from, l.known = old.joint.oldest(), old.joint
+			}
+		}
+		l.joint = newJoint(l.from)
+		l.joint.before = l.known
+		fl.joints[l.short] = l.joint
+	}
+	return all
 }
 
 func pendingLines(parts []part) (n uint64) {
@@ -154,11 +176,24 @@ func (fl *follower) take() []*core.LogLine {
 	fl.store.viewerDropped.Add(dropped)
 	kept := lines[:0]
 	for _, l := range lines {
-		if l.Gap != nil && l.Seq == 0 || fl.selector.keepLine(l) {
+		if !fl.had(l) && (l.Gap != nil && l.Seq == 0 || fl.selector.keepLine(l)) {
 			kept = append(kept, l)
 		}
 	}
 	return kept
+}
+
+// had is true for a live line of a loan that was read before.
+func (fl *follower) had(l *core.LogLine) bool {
+	j := fl.joints[l.Container]
+	if j == nil || l.Seq != 0 || l.Gap != nil {
+		return false
+	}
+	hidden, done := j.hides(l)
+	if done {
+		delete(fl.joints, l.Container)
+	}
+	return hidden
 }
 
 // untilTimer fires when no line of the query can come any more.

@@ -22,20 +22,29 @@ func (st *Store) Read(ctx context.Context, q core.LogQuery) iter.Seq2[core.LogLi
 			yield(core.LogLine{}, err)
 			return
 		}
-		parts := st.parts(q)
-		if q.Tail != 0 && !q.Backwards {
-			err = tail(ctx, parts, &f, q.Tail)
+		limit := q.Limit
+		if q.Backwards && q.Tail > 0 && (limit == 0 || q.Tail < limit) {
+			limit = q.Tail
+		}
+		all := selection{st.parts(q), st.lent(q.Services, &f)}
+		switch {
+		case q.Backwards:
+			load(ctx, all.lent, &f, limit)
+		case q.Tail != 0:
+			err = tail(ctx, all, &f, q.Tail)
 		}
 		if err != nil {
 			yield(core.LogLine{}, err)
 			return
 		}
-		limit := q.Limit
-		if q.Backwards && q.Tail > 0 && (limit == 0 || q.Tail < limit) {
-			limit = q.Tail
-		}
-		merge(ctx, parts, &f, q.Backwards, limited(limit, yield))
+		merge(ctx, all, &f, q.Backwards, limited(limit, yield))
 	}
+}
+
+// selection is what a query reads: what is kept, and what is on loan.
+type selection struct {
+	parts []part
+	lent  []*lent
 }
 
 // part is what is to be read of one service: the lines of a snapshot from a sequence number on.
@@ -70,26 +79,34 @@ func limited(n int, yield func(core.LogLine, error) bool) func(core.LogLine, err
 
 // tail moves the start of each part so that together they hold the last n lines that pass. It reads backwards until it
 // has seen them, and keeps only where they start. A negative n skips everything.
-func tail(ctx context.Context, parts []part, f *filter, n int) (err error) {
-	start := map[string]uint64{}
+func tail(ctx context.Context, all selection, f *filter, n int) (err error) {
+	start, taken := map[string]uint64{}, map[string]int{}
 	if n > 0 {
-		merge(ctx, parts, f, true, limited(n, func(l core.LogLine, e error) bool {
-			if e == nil && l.Seq > 0 {
+		load(ctx, all.lent, f, n)
+		merge(ctx, all, f, true, limited(n, func(l core.LogLine, e error) bool {
+			switch {
+			case e != nil:
+			case l.Seq > 0:
 				start[l.Service] = min(l.Seq, cmp.Or(start[l.Service], l.Seq))
+			default:
+				taken[l.Container]++
 			}
 			err = e
 			return e == nil
 		}))
 	}
-	for i := range parts {
-		p := &parts[i]
+	for i := range all.parts {
+		p := &all.parts[i]
 		p.from = cmp.Or(start[p.snap.service.name], p.snap.next)
+	}
+	for _, l := range all.lent {
+		l.keepLast(taken[l.short])
 	}
 	return err
 }
 
 // merge yields the lines of all parts by time. It is false when the reader wants no more or the context has ended.
-func merge(ctx context.Context, parts []part, f *filter, back bool, yield func(core.LogLine, error) bool) bool {
+func merge(ctx context.Context, all selection, f *filter, back bool, yield func(core.LogLine, error) bool) bool {
 	sel := f.selector() // cursors take turns, so one is enough
 	before := func(a, b *cursor) bool { return a.before(b) }
 	var heap []*cursor
@@ -98,11 +115,18 @@ func merge(ctx context.Context, parts []part, f *filter, back bool, yield func(c
 			c.close()
 		}
 	}()
-	for _, p := range parts {
-		c := &cursor{snap: p.snap, sel: sel, back: back, from: p.from}
+	add := func(c *cursor) {
 		if c.advance(); c.stage != stageEnd {
 			push(&heap, c, before)
+		} else {
+			c.close()
 		}
+	}
+	for _, p := range all.parts {
+		add(&cursor{snap: p.snap, sel: sel, back: back, from: p.from})
+	}
+	for _, l := range all.lent {
+		add(l.cursor(ctx, f, back))
 	}
 	for n := 0; len(heap) > 0; n++ {
 		c := heap[0]
@@ -116,7 +140,7 @@ func merge(ctx context.Context, parts []part, f *filter, back bool, yield func(c
 			return false
 		}
 		if c.advance(); c.stage == stageEnd {
-			pop(&heap, before)
+			pop(&heap, before).close()
 		} else {
 			fix(heap, before)
 		}
@@ -157,6 +181,7 @@ func (st *Store) follow(v *viewer, names []string) ([]part, error) {
 		st.everyone = append(slices.Clone(st.everyone), v)
 	}
 	st.viewers.Add(1)
+	st.attend()
 	return parts, nil
 }
 
@@ -169,4 +194,5 @@ func (st *Store) leave(v *viewer) {
 		s.leave(v)
 	}
 	st.viewers.Add(-1)
+	st.attend()
 }

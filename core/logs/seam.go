@@ -29,7 +29,7 @@ func (s *seam) repeats(e entry) (repeat, hole bool) {
 	if s.left == 0 {
 		return false, false
 	}
-	h := s.hash(e.at, e.stream, e.text)
+	h := hashLine(s.seed, e.at, e.stream, e.text)
 	if s.lines[h] > 0 {
 		s.lines[h]--
 		s.left--
@@ -44,9 +44,10 @@ func (s *seam) repeats(e entry) (repeat, hole bool) {
 	return false, hole
 }
 
-func (s *seam) hash(at int64, stream string, text []byte) uint64 {
+// hashLine stands for a line of one container.
+func hashLine(seed maphash.Seed, at int64, stream string, text []byte) uint64 {
 	var h maphash.Hash
-	h.SetSeed(s.seed)
+	h.SetSeed(seed)
 	var b [8]byte
 	for i := range b {
 		b[i] = byte(at >> (8 * i))
@@ -79,12 +80,12 @@ func (st *Store) seam(ctx context.Context, container string, last int64) (*seam,
 	if err != nil {
 		return nil, err
 	}
-	merge(ctx, parts, &f, true, func(l core.LogLine, e error) bool {
+	merge(ctx, selection{parts: parts}, &f, true, func(l core.LogLine, e error) bool {
 		if err = e; e != nil {
 			return false
 		}
 		if l.Gap == nil && l.Container == container {
-			s.lines[s.hash(l.At.UnixNano(), l.Stream, []byte(l.Text))]++
+			s.lines[hashLine(s.seed, l.At.UnixNano(), l.Stream, []byte(l.Text))]++
 			s.left++
 			s.max = max(s.max, l.At.UnixNano())
 		}

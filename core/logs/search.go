@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
@@ -14,6 +15,11 @@ import (
 const (
 	// chunkBlocks is how many blocks one worker takes at a time; they are read with one call.
 	chunkBlocks = 8
+	// aheadChunks is how many chunks a core may be ahead of the oldest that is not done, so that on a busy machine one
+	// worker that has to wait for its turn does not keep the others from working; beyond maxAhead bytes of hits they
+	// wait all the same.
+	aheadChunks = 16
+	maxAhead    = 4 << 20
 	// progressEvery is how often a search says how far it has come.
 	progressEvery = 100 * time.Millisecond
 )
@@ -30,7 +36,7 @@ func (st *Store) Search(ctx context.Context, q core.LogQuery) iter.Seq2[core.Log
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		s := &search{store: st, filter: &f, ctx: ctx, limit: q.Limit, yield: yield, cores: runtime.GOMAXPROCS(0)}
-		s.jobs = make(chan *job, 2*s.cores)
+		s.jobs = make(chan *job, aheadChunks*s.cores)
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		defer cancel()
@@ -38,6 +44,7 @@ func (st *Store) Search(ctx context.Context, q core.LogQuery) iter.Seq2[core.Log
 			wg.Go(s.work)
 		}
 		s.plan(st.parts(q))
+		s.borrow(st.lent(q.Services, &f))
 		s.run()
 	}
 }
@@ -59,6 +66,7 @@ type search struct {
 	hits     []core.LogLine
 	progress core.LogProgress
 	told     time.Time
+	ahead    atomic.Int64 // bytes of hits in flight
 }
 
 // target is what is still to be searched: a segment, some blocks of one, or a block in memory.
@@ -83,6 +91,7 @@ func newer(a, b target) bool {
 type job struct {
 	target
 	hits []core.LogLine
+	size int64 // of the hits in memory
 	done chan struct{}
 }
 
@@ -108,6 +117,16 @@ func (s *search) plan(parts []part) {
 	}
 }
 
+// borrow adds what is found in the engine's logs. They are read to their end before the first hit is yielded.
+func (s *search) borrow(all []*lent) {
+	load(s.ctx, all, s.filter, s.limit)
+	for _, l := range all {
+		for _, line := range l.lines {
+			push(&s.hits, line, newerLine)
+		}
+	}
+}
+
 // pass counts a target as searched.
 func (s *search) pass(t target) {
 	s.progress.Bytes += t.bytes
@@ -119,7 +138,7 @@ func (s *search) pass(t target) {
 // run keeps the workers busy and yields what they find.
 func (s *search) run() {
 	for {
-		for len(s.targets) > 0 && len(s.flight) < 2*s.cores {
+		for len(s.targets) > 0 && s.mayGoAhead() {
 			if t := pop(&s.targets, newer); t.view != nil && t.blocks == nil {
 				s.expand(t)
 			} else if !s.dispatch(t) {
@@ -140,6 +159,12 @@ func (s *search) run() {
 	if s.emit(false, 0) {
 		s.report(true)
 	}
+}
+
+// mayGoAhead says whether another chunk may be given to the workers. Two for each core always may.
+func (s *search) mayGoAhead() bool {
+	n := len(s.flight)
+	return n < 2*s.cores || n < aheadChunks*s.cores && s.ahead.Load() < maxAhead
 }
 
 // dispatch hands a chunk to a worker.
@@ -164,6 +189,7 @@ func (s *search) collect() bool {
 		return false
 	}
 	s.flight = s.flight[1:]
+	s.ahead.Add(-j.size)
 	for _, l := range j.hits {
 		push(&s.hits, l, newerLine)
 	}

@@ -26,6 +26,7 @@ func (s *search) work() {
 			return
 		case j := <-s.jobs:
 			w.do(j)
+			w.ahead.Add(j.size)
 			close(j.done)
 		}
 	}
@@ -81,7 +82,9 @@ func (w *searcher) find(j *job, m blockMeta, text []byte) {
 		if line[timeLen+1] == streamGap[0] { // a gap is no hit
 			continue
 		}
-		j.hits = append(j.hits, w.parser.logLine(line, j.service.name, m.firstSeq+uint64(s.line)))
+		l := w.parser.logLine(line, j.service.name, m.firstSeq+uint64(s.line))
+		j.hits = append(j.hits, l)
+		j.size += int64(cost(&l))
 	}
 }
 

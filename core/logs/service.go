@@ -30,6 +30,7 @@ type service struct {
 	lost    *core.LogGap // lines that could not be kept since the last one that could
 	trouble string       // why nothing can be written
 	refs    int          // streams that write here
+	lent    int          // containers that are read from the engine; guarded by the store's mutex, too
 	viewers []*subscription
 	ring    *ring         // what they read; nil without any
 	writing bool          // a writer runs
@@ -70,7 +71,7 @@ func (s *service) append(ctx context.Context, e entry) error {
 	if s.store.isClosed() {
 		return errClosed
 	}
-	s.publish(e, level)
+	s.publish(e, level, s.next)
 	s.count(e)
 	if s.makeRoom() {
 		s.add(e, level)

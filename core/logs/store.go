@@ -73,7 +73,8 @@ type Store struct {
 
 	mu       sync.Mutex // guards what follows; taken before a service's mutex
 	services map[string]*service
-	everyone []*viewer // viewers of all services, those to come included
+	loans    map[string]*loan // by container
+	everyone []*viewer        // viewers of all services, those to come included
 
 	boundsMu sync.Mutex // guards bounds; nothing else is locked under it
 	bounds   core.LogBounds
@@ -90,7 +91,7 @@ func Open(cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	st := &Store{
 		cfg: cfg, log: cfg.Logger, bounds: cfg.Bounds,
-		keep: make(chan struct{}, 1), services: map[string]*service{},
+		keep: make(chan struct{}, 1), services: map[string]*service{}, loans: map[string]*loan{},
 	}
 	if err := st.openDir(); err != nil {
 		return nil, err
@@ -173,7 +174,7 @@ func (st *Store) load() error {
 
 // empty is true when nothing is kept and nobody writes. The mutex is held, or the service not shared yet.
 func (s *service) empty() bool {
-	return len(s.closed) == 0 && s.open == nil && len(s.frozen) == 0 && s.pending == nil && s.refs == 0 && !s.writing
+	return len(s.closed) == 0 && s.open == nil && len(s.frozen) == 0 && s.pending == nil && s.refs == 0 && s.lent == 0 && !s.writing
 }
 
 // Close writes what is in memory, ends all viewers and waits for everything that runs. Collectors are closed before.
@@ -220,20 +221,27 @@ func (st *Store) acquire(name string) (*service, error) {
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	s, ok := st.services[name]
-	if !ok {
-		s = newService(st, name)
-		st.services[name] = s
-	}
+	s := st.service(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !ok {
-		for _, v := range st.everyone {
-			s.join(v)
-		}
-	}
 	s.refs++
 	return s, nil
+}
+
+// service gives a service, a new one for a name that is not known. The mutex is held.
+func (st *Store) service(name string) *service {
+	s, ok := st.services[name]
+	if ok {
+		return s
+	}
+	s = newService(st, name)
+	st.services[name] = s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range st.everyone {
+		s.join(v)
+	}
+	return s
 }
 
 func (s *service) release() {
@@ -258,14 +266,21 @@ func (st *Store) named(names []string) []*service {
 	return found
 }
 
-// Services lists every service name that has lines, by name.
+// Services lists every service name that has lines or is read from the engine, by name.
 func (st *Store) Services(ctx context.Context) ([]core.LogService, error) {
 	var list []core.LogService
+	lent := st.lentContainers()
 	for _, s := range st.all() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if l := s.summary(); l.Lines > 0 || l.Live {
+		l := s.summary()
+		for _, id := range lent[s.name] {
+			if !slices.Contains(l.Containers, id) && len(l.Containers) < maxContainers {
+				l.Containers = append(l.Containers, id)
+			}
+		}
+		if l.Lines > 0 || l.Live || l.Borrowed {
 			list = append(list, l)
 		}
 	}
@@ -290,7 +305,7 @@ func (s *service) summary() core.LogService {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l.Bytes, l.Live = s.size, s.refs > 0
+	l.Bytes, l.Live, l.Borrowed = s.size, s.refs > 0, s.lent > 0
 	return l
 }
 

@@ -117,7 +117,7 @@ func (s *stream) pull(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := s.lines.add(raw, s.time(raw.At), emit); err != nil {
+		if err := s.lines.add(raw, s.store.lineTime(raw.At), emit); err != nil {
 			return err
 		}
 	}
@@ -135,10 +135,10 @@ func since(ns int64) time.Time {
 	return time.Unix(0, ns).UTC()
 }
 
-// time is a line's time, or now for a source that has none.
-func (s *stream) time(at time.Time) int64 {
+// lineTime is a line's time, or now for a source that has none.
+func (st *Store) lineTime(at time.Time) int64 {
 	if at.Before(firstTime) || at.After(lastTime) {
-		return s.store.now().UnixNano()
+		return st.now().UnixNano()
 	}
 	return at.UnixNano()
 }

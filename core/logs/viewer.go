@@ -101,11 +101,11 @@ func (s *service) leave(v *viewer) {
 }
 
 // publish hands a line to everyone who follows. The mutex is held, so that all see the same order.
-func (s *service) publish(e entry, level core.LogLevel) {
+func (s *service) publish(e entry, level core.LogLevel, seq uint64) {
 	if len(s.viewers) == 0 {
 		return
 	}
-	line := e.logLine(s.name, s.next, level)
+	line := e.logLine(s.name, seq, level)
 	s.ring.add(&line)
 	for _, sub := range s.viewers {
 		sub.viewer.signal()

@@ -20,7 +20,7 @@ import (
 // somebody who follows it and to everybody else.
 func TestBenchFlood(t *testing.T) {
 	s := theStack(t)
-	image := guestImage(t)
+	image := guestImage(t, "docker")
 	client := sshdtest.Dial(t, s.address(), s.signer(t))
 	s.benchCollecting(t, image, client)
 	s.benchFollowing(t, image, client)
@@ -36,7 +36,7 @@ func (s stack) benchCollecting(t *testing.T, image string, client *gossh.Client)
 		service := fmt.Sprintf("bench-pour-%d", n)
 		start, cpu := time.Now(), manager.cpu(t)
 		s.guest(t, image, s.Project, service, "pour", strconv.Itoa(lines))
-		eventually(t, 2*time.Minute, "the last line collected", func() bool { return lastLine(t, client, service) == lines })
+		eventually(t, 2*time.Minute, "the last line collected", func() bool { return lastLine(t, client, s.container(service)) == lines })
 		ours = append(ours, lines/time.Since(start).Seconds())
 		t.Logf("the Manager used %.2f s of CPU over %.2f s", (manager.cpu(t) - cpu).Seconds(), time.Since(start).Seconds())
 		start = time.Now()
@@ -77,14 +77,14 @@ func (s stack) benchFollowing(t *testing.T, image string, client *gossh.Client) 
 	s.guest(t, image, s.Project, "bench-flood", "spew", "0")
 	viewer := sshdtest.Open(t, sshdtest.Dial(t, s.address(), s.signer(t)), sshdtest.ScreenConfig{Width: 120, Height: 40})
 	viewer.Wait("ship-demo-db")
-	viewer.Type(":logs bench-flood\r")
+	viewer.Type(":logs " + s.container("bench-flood") + "\r")
 	viewer.Wait("request served")
 	manager := s.manager(t)
 	<-time.After(settle)
-	before, first := manager.memory(t), lastLine(t, client, "bench-flood")
+	before, first := manager.memory(t), lastLine(t, client, s.container("bench-flood"))
 	began := time.Now()
 	busy := echoes(other, span)
-	after, last := manager.memory(t), lastLine(t, client, "bench-flood")
+	after, last := manager.memory(t), lastLine(t, client, s.container("bench-flood"))
 	rate := float64(last-first) / time.Since(began).Seconds()
 	coretest.Figure{
 		What: "Manager's memory (RSS) while one follows the flood, 15 s later", Ours: fmt.Sprintf("%.1f MiB", after),
@@ -103,24 +103,30 @@ func (s stack) benchFollowing(t *testing.T, image string, client *gossh.Client) 
 func echoes(home *sshdtest.Screen, span time.Duration) []time.Duration {
 	var took []time.Duration
 	for end, n := time.Now().Add(span), 0; time.Now().Before(end); n++ {
-		key := "j"
-		if n%4 >= 2 {
-			key = "k"
-		}
 		<-time.After(time.Duration(n%7) * 10 * time.Millisecond) // nobody presses in step with the screen's frames
-		before, start := cursor(home.Text()), time.Now()
-		home.Type(key)
-		home.WaitFor("another row", func(screen string) bool { now := cursor(screen); return now != "" && now != before })
+		screen := home.Text()
+		before, start := cursor(screen), time.Now()
+		home.Type(away(screen))
+		home.WaitFor("another row", func(screen string) bool { now := cursor(screen); return now >= 0 && now != before })
 		took = append(took, time.Since(start))
 	}
 	return took
 }
 
-// cursor is the service in the row with the cursor; empty when there is none.
-func cursor(screen string) string {
-	_, row, _ := strings.Cut(screen, "▌")
-	if fields := strings.Fields(row); len(fields) > 1 {
-		return fields[1]
+// away is the key that moves the cursor, wherever the table's order has put it: up, unless it is in the first row.
+func away(screen string) string {
+	above, _, _ := strings.Cut(screen, "\n▌")
+	if strings.HasPrefix(strings.TrimSpace(above[strings.LastIndexByte(above, '\n')+1:]), "SERVICE") {
+		return "j"
 	}
-	return ""
+	return "k"
+}
+
+// cursor is the line of the screen that the cursor is in; -1 when there is none.
+func cursor(screen string) int {
+	above, _, ok := strings.Cut(screen, "▌")
+	if !ok {
+		return -1
+	}
+	return strings.Count(above, "\n")
 }

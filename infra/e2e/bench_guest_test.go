@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// guestImage makes an image of the guest program alone, and removes it when the test ends.
-func guestImage(t testing.TB) string {
+// guestImage makes an image of the guest program alone, with the docker command given, and removes it when the test ends.
+func guestImage(t testing.TB, command ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "guest")
@@ -24,8 +24,8 @@ func guestImage(t testing.TB) string {
 	root := filepath.Join(dir, "root.tar")
 	pack(t, bin, root)
 	image := fmt.Sprintf("matrx-bench-guest:%d", os.Getpid())
-	docker(t, "import", "--change", `ENTRYPOINT ["/guest"]`, root, image)
-	t.Cleanup(func() { run(t, "docker", "rmi", "-f", image) })
+	must(t, append(command, "import", "--change", `ENTRYPOINT ["/guest"]`, root, image)...)
+	t.Cleanup(func() { run(t, command[0], append(command[1:], "rmi", "-f", image)...) })
 	return image
 }
 
@@ -55,20 +55,15 @@ func pack(t testing.TB, bin, archive string) {
 	}
 }
 
-// guest starts a container of the stack that runs the guest program, and removes it when the test ends. Another project
-// than the stack's hides it from the stack's planes.
+// guest starts a container that runs the guest program, and removes it when the test ends. Its service has the container's
+// name. Another project than the stack's hides it from the stack's planes.
 func (s stack) guest(t testing.TB, image, project, service string, args ...string) (id string) {
 	t.Helper()
-	line := []string{
-		"run", "-d", "--name", s.Prefix + service, "--network", s.Prefix + "proxy",
-		"--label", "com.matrx.project=" + project, "--label", "com.matrx.service=" + service,
-	}
+	name := s.container(service)
+	line := []string{"run", "-d", "--name", name, "--network", s.Prefix + "proxy", "--label", "com.matrx.project=" + project}
 	if args[0] == "http" {
 		line = append(line, "--label", "com.matrx.health=http:/:"+args[1])
 	}
-	t.Cleanup(func() {
-		run(t, "docker", "rm", "-f", s.Prefix+service)
-		s.ssh(t, "remove", service, "--confirm", service)
-	})
+	t.Cleanup(func() { run(t, "docker", "rm", "-f", name) })
 	return docker(t, append(append(line, image), args...)...)
 }

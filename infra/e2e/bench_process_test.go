@@ -5,15 +5,12 @@ package e2e
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // processes are measured together: their processor time and memory are sums.
@@ -30,35 +27,6 @@ func (s stack) manager(t testing.TB) processes {
 	}
 	t.Fatalf("process %s of the Manager's container has no child that is the Manager", top)
 	return nil
-}
-
-// engine is the engine's process, who listens on its socket, and the containerd that it started.
-func (s stack) engine(t testing.TB) processes {
-	t.Helper()
-	conn, err := net.Dial("unix", s.Socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	raw, err := conn.(*net.UnixConn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var cred *unix.Ucred
-	var errCred error
-	if err := raw.Control(func(fd uintptr) { cred, errCred = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
-		t.Fatal(err)
-	}
-	if errCred != nil {
-		t.Fatal(errCred)
-	}
-	all := processes{int(cred.Pid)}
-	for _, pid := range children(t, strconv.Itoa(int(cred.Pid))) {
-		if name(t, pid) == "containerd" {
-			all = append(all, pid)
-		}
-	}
-	return all
 }
 
 // children are the processes that a process started.

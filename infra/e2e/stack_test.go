@@ -22,7 +22,6 @@ type stack struct {
 	Domain  string
 	Key     string
 	Root    string
-	Socket  string // of the engine
 	Images  struct{ Base, Sample, Postgres, Traefik string }
 	Ports   struct {
 		ManagerSSH  int `json:"manager_ssh"`

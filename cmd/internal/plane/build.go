@@ -88,41 +88,45 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 	}
 	p.Docker, b.closes = engine, append(b.closes, engine.Close)
 	engine.ReconcileWhenReady()
-	if p.Usage, err = b.usage(cfg, engine); err != nil {
-		return p, err
-	}
+	p.Usage = b.usage(cfg, engine, log)
 	proxy, err := traefik.New(cfg.TraefikAPI)
 	if err != nil {
 		return p, err
 	}
 	p.Proxy, b.closes = proxy, append(b.closes, func() error { proxy.Close(); return nil })
-	return p, b.openLogs(&p, engine, data, log)
+	b.openLogs(&p, engine, data, log)
+	return p, nil
 }
 
-// usage measures containers from the kernel's files where they are mounted, else by the engine.
-func (b *built) usage(cfg core.Config, engine *docker.Docker) (core.StatsSource, error) {
+// usage measures containers from the kernel's files where they are mounted and readable, else by the engine, which
+// costs it more.
+func (b *built) usage(cfg core.Config, engine *docker.Docker, log *slog.Logger) core.StatsSource {
 	if cfg.CgroupRoot == "" {
-		return engine, nil
+		return engine
 	}
 	source, err := cgroup.Open(cgroup.Config{Root: cfg.CgroupRoot, Proc: cfg.ProcRoot, Engine: engine, Else: engine})
 	if err != nil {
-		return nil, err
+		log.Warn("containers are measured by the engine", "err", err)
+		return engine
 	}
 	b.closes = append(b.closes, source.Close)
-	return source, nil
+	return source
 }
 
-// openLogs opens the store of collected logs and the collector that fills it from the engine.
-func (b *built) openLogs(p *core.Parts, source core.LogSource, data string, log *slog.Logger) error {
+// openLogs opens the store of collected logs and the collector that fills it from the engine. A store that cannot be
+// opened shows as a fault.
+func (b *built) openLogs(p *core.Parts, source core.LogSource, data string, log *slog.Logger) {
 	store, err := logs.Open(logs.Config{Dir: filepath.Join(data, "logs"), Logger: log})
 	if err != nil {
-		return err
+		log.Error("the store of logs cannot be opened", "err", err)
+		none := logs.Broken(err.Error())
+		p.Logs, p.Collect = none, none
+		return
 	}
 	b.closes = append(b.closes, store.Close)
 	collector := logs.NewCollector(store, source, logs.CollectorConfig{Logger: log})
 	b.closes = append(b.closes, func() error { collector.Close(); return nil })
 	p.Logs, p.Collect = store, collector
-	return nil
 }
 
 // listenSSH opens the SSH door: keys of the environment and the store, then certificates.

@@ -46,7 +46,7 @@ func command(charter core.Charter, args []string) int {
 		fmt.Println(charter.Name, Version())
 		return 0
 	default:
-		fmt.Fprintf(os.Stderr, "%s takes no arguments: it is configured by environment variables only (docs/configuration.md).\n", charter.Name)
+		fmt.Fprintf(os.Stderr, "%s takes no arguments: it is configured by environment variables only (docs/handbook/100-configuration.md).\n", charter.Name)
 		return 2
 	}
 }

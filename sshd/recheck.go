@@ -2,71 +2,12 @@ package sshd
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/codematrx/matrx-ship/core"
 )
-
-// SessionInfo describes a live session.
-type SessionInfo struct {
-	ID            string
-	Connection    string // sessions of one multiplexed connection share it
-	Identity      Identity
-	User          string // the login name that was given
-	Remote        string // address and port
-	ClientVersion string
-	Command       string // empty for an interactive session
-	Terminal      string // TERM, empty without a terminal
-	Size          Size   // of the terminal
-	Started       time.Time
-	LastInput     time.Time // the last key press; zero when there was none
-}
-
-// Sessions lists the live sessions, oldest first.
-func (s *Server) Sessions() []SessionInfo {
-	var list []SessionInfo
-	for _, c := range s.connections() {
-		for _, sess := range c.live() {
-			list = append(list, sess.info())
-		}
-	}
-	slices.SortFunc(list, func(a, b SessionInfo) int {
-		if d := a.Started.Compare(b.Started); d != 0 {
-			return d
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	return list
-}
-
-// End ends one session politely, telling its user the reason, and reports whether it was there.
-func (s *Server) End(sessionID, reason string) bool {
-	for _, c := range s.connections() {
-		for _, sess := range c.live() {
-			if sess.id == sessionID {
-				sess.End(reason)
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// EndKey ends every connection that logged in with a key, politely, and gives their number.
-func (s *Server) EndKey(fingerprint, reason string) int {
-	n := 0
-	for _, c := range s.connections() {
-		if l := c.who(); l != nil && l.current.Load().Fingerprint == fingerprint {
-			c.end(reason, s.limits.EndGrace)
-			n++
-		}
-	}
-	return n
-}
 
 // recheckLoop looks up the keys of live connections again and again, until the server stops.
 func (s *Server) recheckLoop() {
