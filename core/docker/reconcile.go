@@ -13,7 +13,7 @@ import (
 const reconcileRetry = 5 * time.Second
 
 // quietTime is how long an unfinished recreation must not change, besides the container's own grace, to count as left behind.
-const quietTime = 10 * time.Second
+const quietTime = 30 * time.Second
 
 // helperAge is how old a helper container must be to count as left behind.
 const helperAge = 2 * time.Minute
