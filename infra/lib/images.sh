@@ -86,7 +86,7 @@ base_image() {
 
 # debootstrap_image imports a minimal Debian. The packed tree is kept in the cache: it takes half a minute to make.
 debootstrap_image() {
-	local arch archive tree include
+	local arch archive tree include from
 	arch=$(dpkg --print-architecture)
 	include=$(grep -v '^#' "$repo/infra/images/base/packages" | paste -sd,)
 	archive=$cache_dir/debootstrap/$debian_suite-$arch-$(printf '%s' "$include" | digest).tar.gz
@@ -99,7 +99,8 @@ debootstrap_image() {
 		say "debootstrap: Debian $debian_suite"
 		mkdir -p "$(dirname "$archive")"
 		tree=$(mktemp -d "$cache_dir/debootstrap/tree.XXXXXX")
-		logged debootstrap debootstrap --variant=minbase --include="$include" "$debian_suite" "$tree" "$debian_mirror"
+		mapfile -t from < <(mirror)
+		logged debootstrap debootstrap --variant=minbase --include="$include" "$debian_suite" "$tree" "${from[@]}"
 		rm -rf "$tree"/var/cache/apt/archives/*.deb "$tree"/var/lib/apt/lists/* "$tree"/var/cache/apt/*.bin "$tree/etc/hostname" "$tree/etc/resolv.conf"
 		tar -C "$tree" --numeric-owner -czf "$archive.part" .
 		mv "$archive.part" "$archive"

@@ -2,7 +2,15 @@
 # What the machine must have: packages of the distribution, and Go.
 
 debian_suite=bookworm
-debian_mirror=${MATRX_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+
+# mirror prints where Debian's packages come from: MATRX_DEBIAN_MIRROR, else where this machine gets its own. On another
+# distribution it prints nothing, and debootstrap takes its default.
+mirror() {
+	local own
+	own=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+		awk -v suite="$debian_suite" '$1 == suite { print $2; exit }')
+	printf '%s' "${MATRX_DEBIAN_MIRROR:-${own%/}}"
+}
 
 # need_packages COMMAND=PACKAGE... installs the packages whose command is missing.
 need_packages() {
@@ -59,7 +67,7 @@ install_go() {
 	((EUID == 0)) || die "Go is missing, and only root can install it"
 	if grep -qx "VERSION_CODENAME=$debian_suite" /etc/os-release; then
 		mkdir -p "$apt_dir/lists/partial"
-		printf 'deb %s %s main\n' "$debian_mirror" "$debian_suite" "$debian_mirror" "$debian_suite-backports" >"$apt_dir/sources.list"
+		printf 'deb %s %s main\n' "$(mirror)" "$debian_suite" "$(mirror)" "$debian_suite-backports" >"$apt_dir/sources.list"
 		options=(-o "Dir::Etc::sourcelist=$apt_dir/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$apt_dir/lists")
 	fi
 	logged apt-update-go apt-get -q "${options[@]}" update
