@@ -241,7 +241,7 @@ func unhealthyWords(k *known) string {
 func unhealthyAdvice(in faultInput, k *known) string {
 	if k.kind == KindShip {
 		for _, db := range in.rows {
-			if db.kind == KindShipDB && db.instance == k.instance && db.health.State.Rank() <= Down.Rank() {
+			if db.kind == KindShipDB && db.instance == k.instance && db.health.State.Rank() <= Starting.Rank() {
 				return "Its database " + db.name + " is " + string(db.health.State) + ": look there first."
 			}
 		}

@@ -108,8 +108,12 @@ func compile(pattern string) (*regexp.Regexp, error) {
 	return smartCase(pattern)
 }
 
-// Back takes the pattern away first.
+// Back closes the expanded line first, then takes the pattern away.
 func (l *logScreen) Back() (tea.Cmd, bool) {
+	if _, opened := l.open[l.cursor]; opened {
+		delete(l.open, l.cursor)
+		return nil, true
+	}
 	if l.query.Match == "" {
 		return nil, false
 	}

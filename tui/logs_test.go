@@ -398,3 +398,13 @@ func TestAJSONLineIsScannedByItsMessage(t *testing.T) {
 		}
 	}
 }
+
+func TestEscClosesAnExpandedLineBeforeItLeaves(t *testing.T) {
+	l := &logScreen{open: map[int][]core.LogField{3: nil}, cursor: 3}
+	if _, stayed := l.Back(); !stayed || len(l.open) != 0 {
+		t.Errorf("stayed %v, open %v", stayed, l.open)
+	}
+	if _, stayed := l.Back(); stayed {
+		t.Error("the second esc does not leave")
+	}
+}
