@@ -7,6 +7,7 @@ debian_suite=bookworm
 # distribution it prints nothing, and debootstrap takes its default.
 mirror() {
 	local own
+	# shellcheck disable=SC2016 # apt's own variables
 	own=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
 		awk -v suite="$debian_suite" '$1 == suite { print $2; exit }')
 	printf '%s' "${MATRX_DEBIAN_MIRROR:-${own%/}}"
