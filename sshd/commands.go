@@ -66,7 +66,7 @@ func commands() []command {
 	return slices.Concat(serviceCommands(), logCommands(), auditCommands(), accessCommands(), jobCommands(), serverCommands())
 }
 
-// Names lists the commands in the order of help; "shell" and "console" need a terminal and are the door's own.
+// Names lists the commands in the order of help. A shell needs a terminal and is served by the Door itself.
 func Names() []string {
 	var names []string
 	for _, c := range allCommands() {
