@@ -191,23 +191,24 @@ func TestFollowingABorrowedLogHasNeitherAHoleNorARepeat(t *testing.T) {
 	}
 }
 
-// expectNoHole takes what f got for lines numbered from 0 on, each once and in order. A line that is missing must have
-// been counted: a viewer that this machine is too busy to serve loses lines and is told how many.
+// expectNoHole takes what f got for lines numbered from 0 on, each once and in order. A line may only be missing where a
+// gap says so: with its count when this viewer was too slow, without one where the engine broke the reading.
 func expectNoHole(t testing.TB, f *following) {
 	t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	next := 0
-	for _, l := range f.lines {
+	next, unknown := 0, false
+	for i, l := range f.lines {
 		if l.Gap != nil {
-			next += int(max(l.Gap.Dropped, 0)) // -1: an attempt of the reading that the engine broke
+			next, unknown = next+int(max(l.Gap.Dropped, 0)), unknown || l.Gap.Dropped < 0
 			continue
 		}
-		if want := fmt.Sprintf("line %d", next); string(l.Text) != want {
-			t.Errorf("%q where %q was due", l.Text, want)
+		var n int
+		if _, err := fmt.Sscanf(string(l.Text), "line %d", &n); err != nil || n < next || n > next && !unknown {
+			t.Errorf("%q where line %d was due, at %d", l.Text, next, i)
 			return
 		}
-		next++
+		next, unknown = n+1, false
 	}
 }
 
