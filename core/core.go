@@ -26,8 +26,34 @@ type Parts struct {
 	Disks   FileSystems // nil: Diagnose cannot look at file systems, and says so
 	Net     NetChecker  // nil: Diagnose cannot look at certificates and names, and says so
 	Docs    fs.FS       // the embedded handbook
+	Ship    ShipParts   // what building and deploying needs
 	Log     *slog.Logger
 	Now     func() time.Time // nil means time.Now
+}
+
+// ShipParts is what building and deploying needs. A part that is nil makes the operations that need it CodeUnavailable,
+// with the reason; everything else goes on.
+type ShipParts struct {
+	Definitions Definitions
+	Git         Git
+	Maker       Maker
+	Images      ImageStore
+	Locks       Locker
+	Outputs     OutputStore
+	Sealer      Sealer
+	Notifier    Notifier
+	Switch      Switch
+	Through     RouteProber
+	Folders     FolderWriter
+}
+
+// FolderWriter writes what is derived for people and the other control plane: small files below MATRX_ROOT, by temporary
+// file and rename, readable by the owner alone.
+type FolderWriter interface {
+	WriteFile(path string, data []byte) error // path below MATRX_ROOT
+	ReadFile(path string) ([]byte, error)     // at most 16 MiB; CodeNotFound when there is none
+	List(dir string) ([]string, error)        // names in a folder; none when there is no such folder
+	Remove(path string) error
 }
 
 // Core is a running control plane. Its fields are unexported, so that no door can walk round the operations.
@@ -43,6 +69,7 @@ type Core struct {
 	disks   FileSystems
 	net     NetChecker
 	docs    fs.FS
+	ship    ShipParts
 	log     *slog.Logger
 	now     func() time.Time
 
@@ -66,7 +93,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	}
 	c := &Core{
 		cfg: p.Config, charter: p.Charter, version: p.Version, journal: p.Journal, docker: p.Docker,
-		logs: p.Logs, proxy: p.Proxy, disks: p.Disks, net: p.Net, docs: p.Docs, log: p.Log, now: p.Now, state: newState(),
+		logs: p.Logs, proxy: p.Proxy, disks: p.Disks, net: p.Net, docs: p.Docs, ship: p.Ship, log: p.Log, now: p.Now, state: newState(),
 	}
 	if c.now == nil {
 		c.now = time.Now

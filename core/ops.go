@@ -14,12 +14,17 @@ var confirmableType = reflect.TypeFor[confirmable]()
 func Ops() []AnyOp {
 	return []AnyOp{
 		GetStatus, ListServices, ShowService, WatchServices, StartService, StopService, RestartService, RecreateService, RemoveService,
+		PlanDeploy, Deploy, ListDeployments, ShowDeployment, FollowDeployment, CancelDeployment, ListReleases, Rollback,
+		StartBuild, ListBuilds, FollowBuild, ListChanges,
+		ShowEnv, RevealEnv, SetEnv, UndoEnv, ListRoutes,
+		ListDefinitions, ShowDefinition, SetDefinition, PlanAdopt, Adopt,
 		ReadLogs, FollowLogs, SearchLogs, ListLogs, TrimLogs,
 		ListRecordings, ReadRecording,
 		ShowInfra, PruneDisk, Diagnose,
 		ListJobs, ShowJob, FollowJob, CancelJob,
 		ListAudit, FollowAudit, VerifyAudit,
 		ListAccess, AddPerson, SetRole, RemovePerson, AddKey, RevokeKey, EndSession,
+		ListAlerts, TestAlert,
 		ListSettings, SetSetting,
 		ListDocs, ShowDoc, SearchDocs,
 	}

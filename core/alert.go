@@ -1,0 +1,28 @@
+package core
+
+import "time"
+
+// Alert is one thing that people were told about: a row of the table "alerts", keyed by id.
+type Alert struct {
+	ID      string    `json:"id"`
+	At      time.Time `json:"at"`
+	Service string    `json:"service,omitempty"`
+	Cause   string    `json:"cause"` // crash loop, unhealthy, deployment failed, certificate, disk
+	Title   string    `json:"title"`
+	Text    string    `json:"text"`
+	Over    time.Time `json:"over"`              // zero while it lasts
+	Sent    bool      `json:"sent"`              // to every address
+	Problem string    `json:"problem,omitempty"` // why it was not
+}
+
+// AlertsView is the history of alerts and where they go.
+type AlertsView struct {
+	Targets []string `json:"targets"` // kinds of address, without secrets; empty: none is set
+	Alerts  []Alert  `json:"alerts"`  // newest first
+}
+
+// The operations on alerts.
+var (
+	ListAlerts = Op[struct{}, AlertsView]{"alert.list", "List alerts", Read, RoleViewer, false, false, listAlerts}
+	TestAlert  = Op[struct{}, Done]{"alert.test", "Send a test alert to every address", Change, RoleOperator, true, false, testAlert}
+)

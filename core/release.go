@@ -1,0 +1,41 @@
+package core
+
+import "time"
+
+// Release is what a rollback returns to: image, definition, env version and commit together. It is a row of the table
+// "releases", keyed by id.
+type Release struct {
+	ID         string     `json:"id"`
+	Service    string     `json:"service"`
+	Plane      string     `json:"plane"`
+	At         time.Time  `json:"at"`    // first made the running one
+	Image      string     `json:"image"` // id
+	Tag        string     `json:"tag"`   // that keeps the image on the engine
+	Definition Definition `json:"definition"`
+	EnvVersion int        `json:"env_version"` // 0: no env in the store
+	Commit     Commit     `json:"commit"`      // SHA is empty for an image that was not built here, or from a dirty tree
+	Build      string     `json:"build,omitempty"`
+}
+
+// ReleaseView is a release as the Rollback screen lists it.
+type ReleaseView struct {
+	Release
+	Running   bool         `json:"running"`
+	ImageHere bool         `json:"image_here"` // the engine has its image
+	EnvHere   bool         `json:"env_here"`   // its env version can be decrypted
+	Diff      []ChangeItem `json:"diff"`       // from what runs now to this one
+	Note      string       `json:"note,omitempty"`
+}
+
+// RollbackIn asks for an earlier release; empty means the one before the running one.
+type RollbackIn struct {
+	ServiceIn
+	Release string `json:"release,omitempty"`
+}
+
+// The operations on releases.
+var (
+	ListReleases = Op[ServiceIn, []ReleaseView]{"release.list", "List the releases of a service, and what a rollback to each would change", Read, RoleViewer, false, false, listReleases}
+	// Rollback answers with a job whose target is the service.
+	Rollback = Op[RollbackIn, Job]{"deployment.rollback", "Roll a service back to an earlier release", Change, RoleOperator, true, true, rollback}
+)
