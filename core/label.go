@@ -63,7 +63,10 @@ func (h HealthRule) label() string {
 	if h.How == ProbeHTTP && h.Path != "" {
 		b.WriteString(":" + h.Path)
 	}
-	if h.Port > 0 && h.How != ProbeSkip {
+	switch {
+	case h.How == ProbeSkip && h.Reason != "":
+		b.WriteString(":" + h.Reason)
+	case h.How != ProbeSkip && h.Port > 0:
 		b.WriteString(":" + strconv.Itoa(h.Port))
 	}
 	return b.String()
