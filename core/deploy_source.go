@@ -18,6 +18,7 @@ func (r *deployRun) survey(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.c.deploys.closeRows(ctx, r.name, now) // records of this plane that were open because of it
 	detail := r.c.ship.Locks.Holder(r.name)
 	if now.did != "" {
 		detail = now.did

@@ -16,8 +16,8 @@ const (
 	settleRoute = 3 * time.Second  // for Traefik to follow
 )
 
-// settled is what a service is like after settling.
-type settled struct {
+// settling is what a service is like after settling.
+type settling struct {
 	serves *ContainerDetail // its one container, which may be stopped; nil when it has none
 	proven bool             // it was seen to serve
 	did    string           // what was done, in words; empty when there was nothing to do
@@ -28,35 +28,35 @@ type settled struct {
 //
 // The container that the switch names stays when it serves; else the service's own; else another that serves. When none does the
 // oldest is started again: it is what served before.
-func (c *Core) settle(ctx context.Context, service, name string) (settled, error) {
+func (c *Core) settle(ctx context.Context, service, name string) (settling, error) {
 	f, err := c.familyOf(ctx, service, name)
 	if err != nil {
-		return settled{}, err
+		return settling{}, err
 	}
 	switch {
 	case len(f.members) == 0:
-		return settled{}, c.removeTests(ctx, f)
+		return settling{}, c.removeTests(ctx, f)
 	case len(f.members) == 1 && f.members[0].Name == name:
 		only := f.members[0]
 		if err := c.removeTests(ctx, f); err != nil {
-			return settled{}, err
+			return settling{}, err
 		}
-		return settled{serves: &only}, c.mendSwitch(ctx, service, only)
+		return settling{serves: &only}, c.mendSwitch(ctx, service, only)
 	}
 	chosen, proven, err := c.choose(ctx, f)
 	if err != nil {
-		return settled{}, err
+		return settling{}, err
 	}
 	if chosen == nil {
-		return settled{did: "A candidate that never served was removed."}, c.discard(ctx, f)
+		return settling{did: "A candidate that never served was removed."}, c.discard(ctx, f)
 	}
 	if err := c.install(ctx, f, *chosen); err != nil {
-		return settled{}, err
+		return settling{}, err
 	}
 	chosen.Name = name
 	did := fmt.Sprintf("What an interrupted deployment left was settled: container %s stays, %d removed.", chosen.Short(), len(f.members)-1)
 	c.log.Info("service settled", "service", service, "container", chosen.ID, "proven", proven)
-	return settled{serves: chosen, proven: proven, did: did}, nil
+	return settling{serves: chosen, proven: proven, did: did}, nil
 }
 
 // mendSwitch leads the route back to the only container when it names the candidate of a deployment that is no more.

@@ -142,12 +142,12 @@ func (d *deploys) settleLocked(ctx context.Context, l leftover) (err error) {
 	if err != nil {
 		return err
 	}
-	d.settled(ctx, l.name, now)
+	d.closeRows(ctx, l.name, now)
 	return nil
 }
 
-// settled decides the records that were open because of a service which is settled now.
-func (d *deploys) settled(ctx context.Context, name string, now settled) {
+// closeRows decides the records that were open because of a service which is settled now.
+func (d *deploys) closeRows(ctx context.Context, name string, now settling) {
 	if d.decide(ctx, name, now.serves, "") {
 		d.forget(name)
 	}
