@@ -268,7 +268,7 @@ func TestASubmoduleThatLeadsElsewhereIsRefused(t *testing.T) {
 	}{
 		"outside MATRX_ROOT": {elsewhere.url, core.CodeForbidden, "is not below"},
 		"credential":         {"https://ada:hunter2@example.com/a.git", core.CodeInvalid, "credential"},
-		"option":             {"--upload-pack=x", core.CodeInvalid, "full address"},
+		"option":             {"--upload-pack=x", core.CodeInvalid, "disallowed submodule url"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRepo(t)

@@ -46,23 +46,23 @@ func explain(r *remote, lines []string, err error) error {
 		return core.Errorf(core.CodeInternal, "run git: %w", err)
 	}
 	if r == nil {
-		return core.Errorf(core.CodeConflict, "The mirror of the repository cannot be read: git says: %s", last(lines, exit))
+		return core.Errorf(core.CodeConflict, "The mirror of the repository cannot be read: git says: %s", cause(lines, exit))
 	}
 	for _, known := range reasons {
 		for _, words := range known.words {
 			if strings.Contains(said, words) {
-				return core.Errorf(known.code, known.says+" (git says: %s)", r.repo, last(lines, exit))
+				return core.Errorf(known.code, known.says+" (git says: %s)", r.repo, cause(lines, exit))
 			}
 		}
 	}
-	return core.Errorf(core.CodeUnavailable, "%s cannot be fetched. (git says: %s)", r.repo, last(lines, exit))
+	return core.Errorf(core.CodeUnavailable, "%s cannot be fetched. (git says: %s)", r.repo, cause(lines, exit))
 }
 
-// last is the line that says most: the last one that names a fatal error, else the last.
-func last(lines []string, exit *exec.ExitError) string {
-	for i := len(lines) - 1; i >= 0; i-- {
-		if strings.HasPrefix(lines[i], "fatal:") || strings.HasPrefix(lines[i], "error:") {
-			return lines[i]
+// cause is the line that says most: the first that names an error, because others follow from it; else the last.
+func cause(lines []string, exit *exec.ExitError) string {
+	for _, line := range lines {
+		if strings.HasPrefix(line, "fatal:") || strings.HasPrefix(line, "error:") {
+			return line
 		}
 	}
 	if len(lines) > 0 {
