@@ -209,7 +209,11 @@ func (t *target) deliver(title, text string) (err error) {
 	if err != nil {
 		return err
 	}
-	return service.Send(title+"\n"+text, &types.Params{types.TitleKey: title})
+	params := types.Params{}
+	if t.kind == "smtp" {
+		params.SetTitle(title) // the subject; some other kinds refuse a message with a title, so they get it as the first line alone
+	}
+	return service.Send(title+"\n"+text, &params)
 }
 
 // spawn starts what Close waits for; it is false after Close.
