@@ -112,6 +112,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c.wg.Go(func() { c.access.run(own) })
 	c.wg.Go(func() { c.services.run(own) })
 	c.wg.Go(func() { c.shells.run(own) })
+	c.wg.Go(func() { c.keepSwitches(own) })
 	return c, nil
 }
 

@@ -34,11 +34,8 @@ func showEnv(context.Context, *Core, ServiceIn) (EnvView, error)          { retu
 func revealEnv(context.Context, *Core, RevealEnvIn) (EnvValues, error) {
 	return EnvValues{}, notBuilt()
 }
-func setEnv(context.Context, *Core, SetEnvIn) (EnvView, error)   { return EnvView{}, notBuilt() }
-func undoEnv(context.Context, *Core, UndoEnvIn) (EnvView, error) { return EnvView{}, notBuilt() }
-func listRoutes(context.Context, *Core, RoutesIn) (RoutingView, error) {
-	return RoutingView{}, notBuilt()
-}
+func setEnv(context.Context, *Core, SetEnvIn) (EnvView, error)     { return EnvView{}, notBuilt() }
+func undoEnv(context.Context, *Core, UndoEnvIn) (EnvView, error)   { return EnvView{}, notBuilt() }
 func planAdopt(context.Context, *Core, AdoptIn) (AdoptPlan, error) { return AdoptPlan{}, notBuilt() }
 func adopt(context.Context, *Core, AdoptIn) (AdoptPlan, error)     { return AdoptPlan{}, notBuilt() }
 func listDefinitions(context.Context, *Core, struct{}) ([]DefinitionVersion, error) {

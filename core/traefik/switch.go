@@ -97,7 +97,7 @@ func (s *Switch) Target(ctx context.Context, service string) (core.SwitchTarget,
 	t, ok := parse(service, text)
 	if !ok {
 		return core.SwitchTarget{}, core.Errorf(core.CodeInvalid,
-			"The switch file %s is damaged. Deploy %s, or remove the file: it is rendered anew from the running container.", s.in(name), service)
+			"The switch file %s is damaged. It is rendered anew within half a minute from the running container; a deployment writes it too: deploy %s", s.in(name), service)
 	}
 	return t, nil
 }

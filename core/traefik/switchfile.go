@@ -3,7 +3,6 @@ package traefik
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/url"
 	"path"
 	"strconv"
@@ -38,7 +37,7 @@ func render(t core.SwitchTarget) []byte {
 // body is what Traefik reads.
 func body(t core.SwitchTarget) string {
 	return fmt.Sprintf("http:\n  services:\n    %q:\n      loadBalancer:\n        servers:\n          - url: %q\n",
-		t.Service, "http://"+net.JoinHostPort(t.Alias, strconv.Itoa(t.Port)))
+		t.Service, t.URL())
 }
 
 // isOurs is true for files that begin with our mark.
