@@ -332,7 +332,7 @@ func TestASwitchFileIsLeftAloneWhileTwoContainersClaimTheService(t *testing.T) {
 		r := newShipRig(t, func(r *shipRig) {
 			r.engine.Add(behind("ship-demo", demoHost, "ship-demo-1a2b3c4d"))
 			second := behind("ship-demo", demoHost, "ship-demo-99999999")
-			second.Name = "ship-demo.new-99999999"
+			second.Name = "ship-demo-again"
 			r.engine.Add(second)
 		})
 		r.become("ship-demo", core.Healthy, 5*time.Second)
