@@ -67,8 +67,9 @@ func (k *known) wanted() []wantedRoute {
 	var list []wantedRoute
 	labels := k.container.Labels
 	for key, rule := range labels {
-		router, ok := strings.CutPrefix(key, traefikRouters)
-		if router, ok = strings.CutSuffix(router, ".rule"); !ok || !strings.HasPrefix(key, traefikRouters) || router == "" {
+		rest, ours := strings.CutPrefix(key, traefikRouters)
+		router, named := strings.CutSuffix(rest, ".rule")
+		if !ours || !named || router == "" {
 			continue
 		}
 		w := wantedRoute{
