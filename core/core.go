@@ -116,6 +116,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c.wg.Go(func() { c.services.run(own) })
 	c.wg.Go(func() { c.shells.run(own) })
 	c.wg.Go(func() { c.alerts.run(own) })
+	c.wg.Go(func() { c.keepSwitches(own) })
 	return c, nil
 }
 
