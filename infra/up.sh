@@ -12,8 +12,12 @@ make_images() {
 	tools_image
 	builder_image
 	traefik_image
+	images[traefik-base]=$built_image
+	folder_image traefik-service infra/traefik "TRAEFIK_IMAGE=$built_image"
 	images[traefik]=$built_image
 	postgres_image
+	images[postgres-base]=$built_image
+	folder_image postgres-service infra/postgres "POSTGRES_IMAGE=$built_image"
 	images[postgres]=$built_image
 	plane_image matrx-manager manager
 	images[manager]=$built_image
@@ -68,7 +72,7 @@ not_ready() {
 describe_stack() {
 	jq -n --arg project "$project" --arg prefix "$prefix" --arg domain "$domain" --arg key "$local_key" \
 		--arg root "$matrx_root" --arg socket "$docker_socket" --arg base "$base" \
-		--arg sample "${images[sample]}" --arg postgres "${images[postgres]}" --arg traefik "${images[traefik]}" \
+		--arg sample "${images[sample]}" --arg postgres "${images[postgres-base]}" --arg traefik "${images[traefik-base]}" \
 		--argjson manager_ssh "$port_manager_ssh" --argjson manager_http "$port_manager_http" \
 		--argjson deploy_ssh "$port_deploy_ssh" --argjson deploy_http "$port_deploy_http" \
 		--argjson web "$port_web" --argjson websecure "$port_websecure" \

@@ -132,7 +132,7 @@ traefik_image() {
 		say "Traefik: compiled in ${took}s"
 	fi
 	context=$(staged traefik)
-	cp "$repo/infra/traefik/Dockerfile" "$context/"
+	cp "$repo/infra/images/traefik/Dockerfile" "$context/"
 	cp "$binary" "$context/traefik"
 	build_image traefik "$context" "BASE_IMAGE=$base"
 }
@@ -152,7 +152,7 @@ postgres_image() {
 		return 0
 	fi
 	context=$(staged postgres)
-	cp "$repo/infra/postgres/Dockerfile" "$repo/infra/postgres/entrypoint.sh" "$context/"
+	cp "$repo/infra/images/postgres/Dockerfile" "$repo/infra/images/postgres/entrypoint.sh" "$context/"
 	build_image postgres "$context" "BASE_IMAGE=$base"
 }
 
@@ -173,7 +173,7 @@ checkout_git() {
 }
 
 # read_checkout fills checkout_commit with the commit that is checked out, checkout_tree with the files as they are now, changed
-# ones too, and checkout_clean with whether those are the same.
+# ones too, checkout_clean with whether those are the same, and what images and programs say of it.
 read_checkout() {
 	local index=$local_dir/build/index
 	checkout_commit=$(git_here -C "$repo" rev-parse -q --verify HEAD 2>&1) ||
@@ -183,26 +183,35 @@ read_checkout() {
 	rm -f "$index"
 	GIT_INDEX_FILE=$index checkout_git add -A
 	checkout_tree=$(GIT_INDEX_FILE=$index checkout_git write-tree)
-	checkout_clean=no
-	[[ $(checkout_git rev-parse "HEAD^{tree}") != "$checkout_tree" ]] || checkout_clean=yes
+	checkout_clean=no checkout_version=$checkout_commit-dirty commit_label=com.matrx.dirty=$checkout_commit
+	if [[ $(checkout_git rev-parse "HEAD^{tree}") == "$checkout_tree" ]]; then
+		checkout_clean=yes checkout_version=$checkout_commit commit_label=com.matrx.commit=$checkout_commit
+	fi
+}
+
+# folder_image NAME FOLDER builds an image whose context is one folder of the checkout.
+folder_image() {
+	local name=$1 folder=$2
+	shift 2
+	source_image "$name" checkout_git "$(checkout_git rev-parse "$checkout_tree:$folder")" Dockerfile "$commit_label" "$@"
 }
 
 # plane_image NAME FOLDER builds one control plane from the checkout, as a control plane would build the other. One that does
 # not compile ends everything here, before any running container is touched.
 plane_image() {
-	local commit=$checkout_commit label=com.matrx.commit
-	[[ $checkout_clean == yes ]] || commit=$checkout_commit-dirty label=com.matrx.dirty
-	source_image "$1" checkout_git "$checkout_tree" "infra/$2/Dockerfile" \
-		"$label=$checkout_commit" "MATRX_COMMIT=$commit"
+	source_image "$1" checkout_git "$checkout_tree" "infra/$2/Dockerfile" "$commit_label" "MATRX_COMMIT=$checkout_version" \
+		"BASE_IMAGE=$tools" "BUILDER_IMAGE=$builder"
 }
 
-sample_image() { source_image ship-sample sample_git "$sample_seed" Dockerfile "com.matrx.commit=$sample_seed"; }
+sample_image() {
+	source_image ship-sample sample_git "$sample_seed" Dockerfile "com.matrx.commit=$sample_seed" "BASE_IMAGE=$tools" "BUILDER_IMAGE=$builder"
+}
 
 # source_image NAME GIT TREE DOCKERFILE LABEL [BUILD-ARG...] builds an image from a tree that the command GIT knows.
 source_image() {
 	local name=$1 git=$2 tree=$3 dockerfile=$4 label=$5 args=() arg key
 	shift 5
-	for arg in "$@" "BASE_IMAGE=$tools" "BUILDER_IMAGE=$builder"; do args+=(--build-arg "$arg"); done
+	for arg in "$@"; do args+=(--build-arg "$arg"); done
 	key=$(printf '%s\n' "$tree" "$label" "${args[@]}" | digest)
 	built_image=matrx/$name:$key
 	if image_exists "$built_image"; then

@@ -8,8 +8,9 @@ seed_ref=refs/matrx/seed # the last commit that make up itself made
 
 sample_git() { git_here --git-dir "$sample_repository" "$@"; }
 
+# ensure_repository makes a bare repository that the planes' user may read whatever this one's umask is.
 ensure_repository() {
-	[[ -d $1 ]] || git init -q --bare --initial-branch=main "$1"
+	[[ -d $1 ]] || git init -q --bare --shared=0644 --initial-branch=main "$1"
 }
 
 # sample_source fills sample_seed with the commit that has infra/sample as it is in this checkout. Branch main follows it, as

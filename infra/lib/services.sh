@@ -72,13 +72,14 @@ ensure_secrets() {
 			[[ -z ${!name:-} ]] || secret_set "$plane" "$name" "${!name}"
 		done
 	done
+	[[ -z ${MATRX_DASHBOARD_USERS:-} ]] || secret_set traefik MATRX_DASHBOARD_USERS "$MATRX_DASHBOARD_USERS"
 }
 
 # write_vars writes the values of the variables that the definitions have. None of them is secret.
 write_vars() {
 	local resolver='' name optional='{}'
 	[[ -z ${MATRX_ACME_EMAIL:-} ]] || resolver=letsencrypt
-	for name in MATRX_SSH_CA MATRX_SHELL_ROLE MATRX_LOG_MAX_BYTES MATRX_LOG_MAX_AGE; do
+	for name in MATRX_SSH_CA MATRX_SHELL_ROLE MATRX_LOG_MAX_BYTES MATRX_LOG_MAX_AGE MATRX_ACME_EMAIL; do
 		optional=$(jq -c --arg name "$name" --arg value "${!name:-}" '.[$name] = $value' <<<"$optional")
 	done
 	jq -n --argjson optional "$optional" --arg MATRX_PROJECT "$project" --arg MATRX_PREFIX "$prefix" --arg MATRX_ROOT "$matrx_root" \
@@ -89,7 +90,7 @@ write_vars() {
 		--arg MATRX_PORT_MANAGER_SSH "$port_manager_ssh" --arg MATRX_PORT_MANAGER_HTTP "$port_manager_http" \
 		--arg MATRX_PORT_DEPLOY_SSH "$port_deploy_ssh" --arg MATRX_PORT_DEPLOY_HTTP "$port_deploy_http" \
 		--arg MATRX_MANAGER_SSH_COMMAND "ssh -p $port_manager_ssh $listen" --arg MATRX_DEPLOY_SSH_COMMAND "ssh -p $port_deploy_ssh $listen" \
-		--arg MATRX_IMAGE_TRAEFIK "${images[traefik]}" --arg MATRX_IMAGE_POSTGRES "${images[postgres]}" \
+		--arg MATRX_IMAGE_TRAEFIK "${images[traefik-base]}" --arg MATRX_IMAGE_POSTGRES "${images[postgres-base]}" \
 		'($ARGS.named | del(.optional)) + $optional
 		 + {MATRX_PROJECTS_URL: ("file://" + ($ARGS.named.MATRX_ROOT | split("/") | map(@uri) | join("/")) + "/projects")}' >"$local_dir/vars.json"
 }
@@ -110,7 +111,7 @@ ship_program() {
 apply_definitions() {
 	local line applying lines
 	exec {lines}< <("$ship" apply --root "$matrx_root" --vars "$local_dir/vars.json" --env-dir "$env_dir" \
-		--image "matrx-manager=${images[manager]}" --image "deploy-server=${images[deploy]}" --image "ship-demo=${images[sample]}" \
+		--image "traefik=${images[traefik]}" --image "postgres=${images[postgres]}" --image "matrx-manager=${images[manager]}" --image "deploy-server=${images[deploy]}" --image "ship-demo=${images[sample]}" \
 		"${definitions[@]}" 2>"$log_dir/apply.log")
 	applying=$!
 	while IFS= read -r line; do
