@@ -189,11 +189,15 @@ read_checkout() {
 	fi
 }
 
-# folder_image NAME FOLDER builds an image whose context is one folder of the checkout.
+# folder_image NAME FOLDER [BUILD-ARG...] builds an image whose context is one folder of the checkout. It says the last commit
+# that changed the folder, so that other commits leave it as it is.
 folder_image() {
-	local name=$1 folder=$2
+	local name=$1 folder=$2 tree commit label=com.matrx.commit
 	shift 2
-	source_image "$name" checkout_git "$(checkout_git rev-parse "$checkout_tree:$folder")" Dockerfile "$commit_label" "$@"
+	tree=$(checkout_git rev-parse "$checkout_tree:$folder")
+	commit=$(checkout_git log -1 --format=%H -- "$folder")
+	[[ $(checkout_git rev-parse -q --verify "HEAD:$folder") == "$tree" ]] || label=com.matrx.dirty
+	source_image "$name" checkout_git "$tree" Dockerfile "$label=$commit" "$@"
 }
 
 # plane_image NAME FOLDER builds one control plane from the checkout, as a control plane would build the other. One that does
