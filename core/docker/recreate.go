@@ -82,14 +82,8 @@ func (r *recreation) forward(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, n := range r.spec.connect {
-		err := act(ctx, r.d, actLimit, "connect "+r.name+" to "+n.network, func(ctx context.Context, api *dockersdk.Client) error {
-			_, err := api.NetworkConnect(ctx, n.network, dockersdk.NetworkConnectOptions{Container: created.ID, EndpointConfig: n.endpoint})
-			return err
-		})
-		if err != nil {
-			return created.ID, err
-		}
+	if err := r.d.join(ctx, created.ID, r.name, r.spec.connect); err != nil {
+		return created.ID, err
 	}
 	if err := r.d.Stop(ctx, r.old.ID, r.grace); err != nil {
 		return created.ID, err
