@@ -1,6 +1,7 @@
 package core
 
 import (
+	"net/url"
 	"strings"
 	"unicode/utf8"
 )
@@ -63,7 +64,7 @@ func CheckEnv(values map[string]string) error {
 	for name, value := range values {
 		total += len(name) + len(value) + 2
 		switch {
-		case !isEnvName(name):
+		case !isVariableName(name):
 			return Errorf(CodeInvalid, "%q is not the name of a variable: letters, digits, underscores, dots and dashes, not a digit first.", cutLine(name))
 		case strings.ContainsRune(value, 0):
 			return Errorf(CodeInvalid, "The value of %s holds a NUL character.", name)
@@ -79,8 +80,8 @@ func CheckEnv(values map[string]string) error {
 	return nil
 }
 
-// isEnvName is true for the name of a variable.
-func isEnvName(name string) bool {
+// isVariableName is true for the name of a variable.
+func isVariableName(name string) bool {
 	if name == "" || len(name) > 256 || !isWordByte(name[0]) || name[0] >= '0' && name[0] <= '9' {
 		return false
 	}
@@ -90,6 +91,52 @@ func isEnvName(name string) bool {
 		}
 	}
 	return true
+}
+
+// LooksSecret is true for a value that does not belong into a definition, which anybody who may look can read: one whose name
+// says so, an address with a password, a private key.
+func LooksSecret(name, value string) bool {
+	if value == "" {
+		return false
+	}
+	upper := strings.ToUpper(name)
+	for _, end := range []string{"PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "SECRET_KEY", "PRIVATE_KEY", "ACCESS_KEY"} {
+		if strings.HasSuffix(upper, end) {
+			return true
+		}
+	}
+	if strings.Contains(value, "PRIVATE KEY-----") || strings.Contains(value, "AGE-SECRET-KEY-") {
+		return true
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.User == nil {
+		return false
+	}
+	_, ok := u.User.Password()
+	return ok
+}
+
+// Built is true for a service whose image is built from its source. A source may also bring the definition alone.
+func (d Definition) Built() bool { return d.Source != nil && d.Source.Dockerfile != "" }
+
+// FolderOf is the folder of a service below MATRX_ROOT: its rendered docker-compose.yml and .env lie there.
+func FolderOf(d Definition) string {
+	switch d.Kind {
+	case KindTraefik, KindPostgres:
+		return d.Service
+	case KindManager:
+		return "apps/server-manager"
+	case KindDeploy:
+		return "apps/deploy"
+	case KindShip:
+		return "instances/" + d.Instance
+	case KindShipDB:
+		return "instances/" + d.Instance + "/db"
+	case KindAgent:
+		return "agent-envs/" + d.Service
+	default:
+		return "projects/" + d.Service
+	}
 }
 
 // CurrentImage is the name under which the image of a built service that runs now is kept, so that docker compose can

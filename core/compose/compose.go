@@ -86,7 +86,11 @@ func withoutOurs(root *yaml.Node) *yaml.Node {
 		}
 		services := without(top.Content[i+1])
 		for j := 1; j < len(services.Content); j += 2 {
-			services.Content[j] = without(services.Content[j], "env_file", "x-matrx")
+			service := without(services.Content[j], "env_file", "x-matrx")
+			if child(service, "image") == nil { // it is built: compose-go wants to see a name
+				service.Content = append(service.Content, scalarKey("image"), scalar(core.CurrentImage(services.Content[j-1].Value)))
+			}
+			services.Content[j] = service
 		}
 		top.Content[i+1] = services
 	}

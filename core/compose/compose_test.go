@@ -15,7 +15,6 @@ const whole = `
 name: mx
 services:
   ship-demo:
-    image: matrx/ship-sample:current
     command: serve --addr ":3000"
     environment:
       - HTTP_ADDR=:3000
@@ -67,7 +66,7 @@ func TestAFileBecomesOneDefinitionForEachService(t *testing.T) {
 		t.Fatalf("%d definitions", len(defs))
 	}
 	app := core.Definition{
-		Service: "ship-demo", Container: "ship-demo", Kind: core.KindShip, Layer: core.LayerApps, Instance: "demo", Image: "matrx/ship-sample:current",
+		Service: "ship-demo", Container: "ship-demo", Kind: core.KindShip, Layer: core.LayerApps, Instance: "demo",
 		Source:  &core.Source{Repo: "file:///srv/projects/ship-sample.git", Ref: "main", Context: ".", Dockerfile: "Dockerfile", Args: map[string]string{"MODE": "fast"}},
 		Command: []string{"serve", "--addr", ":3000"}, Env: map[string]string{"HTTP_ADDR": ":3000", "PRICE": "5$"},
 		Networks: []core.NetworkUse{{Name: "mx_app", Internal: true}, {Name: "mx-proxy"}},
@@ -131,6 +130,9 @@ func TestWhatIsNotOfTheSubsetIsNamedWithFileLineAndKey(t *testing.T) {
 		"a domain with a backtick":       {"    x-matrx: {health: {tcp: 80}, route: {domains: ['a.b`) || Host(`c.d'], port: 80, network: n}}", "is not a domain"},
 		"a middleware with a comma":      {"    x-matrx: {health: {tcp: 80}, route: {domains: [a.b], port: 80, network: n, middlewares: ['a b']}}", "not a name that Traefik knows"},
 		"a route over no network":        {"    x-matrx: {health: {tcp: 80}, route: {domains: [a.b], port: 80}}", "is over the network proxy, which the service does not join"},
+		"a secret by its name":           {healthy + "    environment: {DB_PASSWORD: hunter2}", "compose.yml:6: services.web.environment holds what looks like a secret in DB_PASSWORD: set it with `env set`"},
+		"a secret in an address":         {healthy + "    environment: {DB: 'postgres://a:hunter2@db/a'}", "holds what looks like a secret in DB"},
+		"an image and a source":          {"    x-matrx: {health: {tcp: 80}, source: {repo: 'https://e.com/a'}}", "has an image too"},
 		"a credential in a repository":   {"    x-matrx: {health: {tcp: 80}, source: {repo: 'https://x:y@e.com/a'}}", "holds a credential"},
 		"a ref that is an option":        {"    x-matrx: {health: {tcp: 80}, source: {repo: 'https://e.com/a', ref: '--upload-pack=x'}}", "is not the name of a branch"},
 		"a context outside":              {"    x-matrx: {health: {tcp: 80}, source: {repo: 'https://e.com/a', context: ../x}}", "has to be a path inside the repository"},
@@ -191,6 +193,15 @@ func TestTheEngineSocketIsForTraefikAndTheControlPlanes(t *testing.T) {
 		text := "services: {" + service + ": {image: a, networks: [n], volumes: ['/var/run/docker.sock:/var/run/docker.sock'], x-matrx: {health: {tcp: 80}}}}\nnetworks: {n: {name: n}}"
 		if _, err := parse(t, text, nil); (err == nil) != ok {
 			t.Errorf("%s: %v", service, err)
+		}
+	}
+}
+
+func TestNoErrorRepeatsAValue(t *testing.T) {
+	for _, line := range []string{"environment: {DB_PASSWORD: hunter2}", "environment: {A: \"hunter2\\0\"}", "environment: {'A B': hunter2}", "environment: [hunter2$]"} {
+		_, err := parse(t, fmt.Sprintf(minimal, healthy+"    "+line), nil)
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", line, err)
 		}
 	}
 }

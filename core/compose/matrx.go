@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"net/url"
 	"path"
 	"regexp"
@@ -272,11 +273,10 @@ func (r *serviceReader) buildSource() {
 	if src.Ref == "" {
 		src.Ref = "main"
 	}
-	if src.Context == "" {
-		src.Context = "."
-	}
-	if src.Dockerfile == "" {
-		src.Dockerfile = "Dockerfile"
+	if r.d.Image == "" || src.Context != "" || src.Dockerfile != "" {
+		src.Context, src.Dockerfile = cmp.Or(src.Context, "."), cmp.Or(src.Dockerfile, "Dockerfile")
+	} else if src.Definition == "" {
+		r.wrong("has an image too: leave image out when it is built, or name what of the repository is used (dockerfile, definition)", "source")
 	}
 	r.checkRepo(src.Repo)
 	if !gitRef.MatchString(src.Ref) || strings.Contains(src.Ref, "..") || strings.Contains(src.Ref, "//") {

@@ -95,14 +95,13 @@ func (r *serviceReader) bind(v types.ServiceVolumeConfig) string {
 func refusedBind(kind core.Kind, from string, readOnly bool) string {
 	ours := kind == core.KindTraefik || kind == core.KindManager || kind == core.KindDeploy
 	switch {
+	case ours && from != "/": // who holds the engine's socket has the host anyway
+		return ""
 	case path.Base(from) == "docker.sock":
-		if ours {
-			return ""
-		}
 		return "the engine's socket rules the whole server. Only Traefik and the control planes have it."
 	case slices.Contains(whole, from):
 		return "it is shared by the whole server. Mount a folder of its own."
-	case readOnly && (ours && (below("/proc", from) || below("/sys", from)) || slices.Contains(harmless, from)):
+	case readOnly && slices.Contains(harmless, from):
 		return ""
 	}
 	for _, dir := range protected {

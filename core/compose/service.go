@@ -102,12 +102,11 @@ func (r *serviceReader) identity() {
 
 // imageAndSource reads what is run.
 func (r *serviceReader) imageAndSource() {
-	r.d.Image = r.svc.Image
-	if child(r.node, "x-matrx", "source") != nil {
+	if r.d.Image = r.svc.Image; r.d.Image == core.CurrentImage(r.name) {
+		r.d.Image = "" // what a rendered file names for an image that is built
+	}
+	if r.at("source") != nil {
 		r.buildSource()
-		if r.d.Image == core.CurrentImage(r.name) {
-			r.d.Image = "" // what a rendered file names
-		}
 	}
 	switch {
 	case r.d.Image == "" && r.d.Source == nil:
@@ -161,6 +160,11 @@ func (r *serviceReader) environment() {
 			continue
 		}
 		values[name] = *value
+	}
+	for name, value := range values {
+		if core.LooksSecret(name, value) {
+			r.bad("holds what looks like a secret in "+cut(name)+": set it with `env set`, where it is kept encrypted", "environment")
+		}
 	}
 	if err := core.CheckEnv(values); err != nil {
 		r.bad(core.MessageOf(err), "environment")

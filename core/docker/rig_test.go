@@ -19,6 +19,7 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/cgroup"
 	"github.com/codematrx/matrx-ship/core/coretest"
+	"github.com/codematrx/matrx-ship/core/flock"
 	"github.com/google/uuid"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -122,7 +123,7 @@ func newRig(t testing.TB, host string) *rig {
 	}
 	img, err := api.ImageInspect(t.Context(), imageName())
 	check(t, err)
-	d, err := Open(Config{Host: api.DaemonHost(), Image: img.ID, Reaper: []string{"/guest", "reap"}, LockDir: t.TempDir()})
+	d, err := Open(Config{Host: api.DaemonHost(), Image: img.ID, Reaper: []string{"/guest", "reap"}, Locks: flock.New(t.TempDir())})
 	check(t, err)
 	t.Cleanup(func() { check(t, d.Close()) })
 	usage, err := cgroup.Open(cgroup.Config{Root: "/sys/fs/cgroup", Proc: "/proc", Engine: d, Else: d})
