@@ -80,6 +80,8 @@ type Core struct {
 	jobs     *jobs
 	access   *access
 	shells   *shells
+	alerts   *alerts
+	envs     sync.Mutex // held while a version of an env is made
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -105,6 +107,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
 	c.jobs, c.access, c.shells, c.services = newJobs(c), newAccess(c), newShells(c), newServices(c, p)
+	c.alerts = newAlerts(c)
 	c.applySettings()
 	left := c.state.openAudit()
 	decided := c.interruptOpen(own, left)
@@ -112,6 +115,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c.wg.Go(func() { c.access.run(own) })
 	c.wg.Go(func() { c.services.run(own) })
 	c.wg.Go(func() { c.shells.run(own) })
+	c.wg.Go(func() { c.alerts.run(own) })
 	return c, nil
 }
 

@@ -30,12 +30,6 @@ func followDeployment(context.Context, *Core, DeploymentIn) iter.Seq2[Deployment
 }
 func cancelDeployment(context.Context, *Core, DeploymentIn) (Done, error) { return Done{}, notBuilt() }
 func listChanges(context.Context, *Core, ServiceIn) (Changes, error)      { return Changes{}, notBuilt() }
-func showEnv(context.Context, *Core, ServiceIn) (EnvView, error)          { return EnvView{}, notBuilt() }
-func revealEnv(context.Context, *Core, RevealEnvIn) (EnvValues, error) {
-	return EnvValues{}, notBuilt()
-}
-func setEnv(context.Context, *Core, SetEnvIn) (EnvView, error)   { return EnvView{}, notBuilt() }
-func undoEnv(context.Context, *Core, UndoEnvIn) (EnvView, error) { return EnvView{}, notBuilt() }
 func listRoutes(context.Context, *Core, RoutesIn) (RoutingView, error) {
 	return RoutingView{}, notBuilt()
 }
@@ -50,19 +44,13 @@ func showDefinition(context.Context, *Core, ServiceIn) (DefinitionView, error) {
 func setDefinition(context.Context, *Core, DefinitionIn) (DefinitionView, error) {
 	return DefinitionView{}, notBuilt()
 }
-func listAlerts(context.Context, *Core, struct{}) (AlertsView, error) {
-	return AlertsView{}, notBuilt()
-}
-func testAlert(context.Context, *Core, struct{}) (Done, error) { return Done{}, notBuilt() }
 
 // The names of tables.
 const (
 	definitionsTable = "definitions"
-	envTable         = "env"
 	buildsTable      = "builds"
 	releasesTable    = "releases"
 	deploymentsTable = "deployments"
-	alertsTable      = "alerts"
 )
 
 // definitionOf gives the newest definition of a service.
@@ -75,14 +63,6 @@ func (c *Core) definitionAt(ctx context.Context, dv DefinitionVersion, sha strin
 	return dv.Definition, notBuilt()
 }
 
-// envFor decrypts a version of a service's env; version 0 is the newest. A service without an env has version 0 and no values.
-func (c *Core) envFor(service string, version int) (map[string]string, EnvVersion, error) {
-	return nil, EnvVersion{}, notBuilt()
-}
-
-// diffEnv names what differs between two versions of an env.
-func diffEnv(old, new EnvVersion) []ChangeItem { return nil }
-
 // diffDefinitions names what differs between two definitions.
 func diffDefinitions(old, new Definition) []ChangeItem { return nil }
 
@@ -90,6 +70,3 @@ func diffDefinitions(old, new Definition) []ChangeItem { return nil }
 func (c *Core) buildIn(ctx context.Context, j *jobRun, in BuildIn) (Build, error) {
 	return Build{}, notBuilt()
 }
-
-// alert tells people of something, once until it is over.
-func (c *Core) alert(ctx context.Context, a Alert) {}
