@@ -65,6 +65,8 @@ func run(mode string, args []string) int {
 		return huge(number(args))
 	case "http":
 		return serve(args)
+	case "app":
+		return app(args)
 	case "burn":
 		return burn()
 	case "cat":
