@@ -78,6 +78,7 @@ type Core struct {
 	late     lateOutcomes
 	services *services
 	jobs     *jobs
+	deploys  *deploys
 	access   *access
 	shells   *shells
 	alerts   *alerts
@@ -106,9 +107,11 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	}
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
+	c.deploys = newDeploys(c)
 	c.jobs, c.access, c.shells, c.services = newJobs(c), newAccess(c), newShells(c), newServices(c, p)
 	c.alerts = newAlerts(c)
 	c.applySettings()
+	c.deploys.findOpen()
 	left := c.state.openAudit()
 	decided := c.interruptOpen(own, left)
 	c.wg.Go(func() { c.keepRecording(own, left, decided) })
@@ -117,6 +120,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c.wg.Go(func() { c.shells.run(own) })
 	c.wg.Go(func() { c.alerts.run(own) })
 	c.wg.Go(func() { c.keepSwitches(own) })
+	c.wg.Go(func() { c.deploys.keep(own) })
 	return c, nil
 }
 
@@ -182,7 +186,7 @@ func (c *Core) keepRecording(ctx context.Context, left []string, decided bool) {
 		if !decided {
 			decided = errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx)) == nil
 		}
-		if err := errors.Join(c.saveOutcomes(ctx), c.jobs.saveLate(ctx)); err != nil {
+		if err := errors.Join(c.saveOutcomes(ctx), c.jobs.saveLate(ctx), c.deploys.saveLate(ctx)); err != nil {
 			c.log.Debug("outcomes not written yet", "waiting", c.late.count(), "err", err)
 		}
 	}

@@ -5,14 +5,6 @@ import "strings"
 // maxDNSLabel bounds one part of a name that is looked up.
 const maxDNSLabel = 63
 
-// CheckServiceName refuses what cannot be a service's name. Names that pass are safe as the name of a file or a key.
-func CheckServiceName(name string) error {
-	if !validName(name) {
-		return Errorf(CodeInvalid, "%q cannot be the name of a service: letters, digits, dots, dashes and underscores, a letter or digit first, at most %d.", shortText(name), maxServiceName)
-	}
-	return nil
-}
-
 // Validate refuses a target that Traefik could not look up, or that could end its quotes in a file.
 func (t SwitchTarget) Validate() error {
 	if err := CheckServiceName(t.Service); err != nil {
