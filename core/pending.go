@@ -8,11 +8,6 @@ import (
 // What is not built yet answers so.
 func notBuilt() error { return Errorf(CodeUnavailable, "This is not built yet.") }
 
-func startBuild(context.Context, *Core, BuildIn) (Job, error)      { return Job{}, notBuilt() }
-func listBuilds(context.Context, *Core, BuildsIn) ([]Build, error) { return nil, notBuilt() }
-func followBuild(context.Context, *Core, BuildLogIn) iter.Seq2[BuildLine, error] {
-	return func(yield func(BuildLine, error) bool) { yield(BuildLine{}, notBuilt()) }
-}
 func listReleases(context.Context, *Core, ServiceIn) ([]ReleaseView, error) { return nil, notBuilt() }
 func rollback(context.Context, *Core, RollbackIn) (Job, error)              { return Job{}, notBuilt() }
 func planDeploy(context.Context, *Core, DeployIn) (DeployPlan, error) {
@@ -29,7 +24,6 @@ func followDeployment(context.Context, *Core, DeploymentIn) iter.Seq2[Deployment
 	return func(yield func(Deployment, error) bool) { yield(Deployment{}, notBuilt()) }
 }
 func cancelDeployment(context.Context, *Core, DeploymentIn) (Done, error) { return Done{}, notBuilt() }
-func listChanges(context.Context, *Core, ServiceIn) (Changes, error)      { return Changes{}, notBuilt() }
 func showEnv(context.Context, *Core, ServiceIn) (EnvView, error)          { return EnvView{}, notBuilt() }
 func revealEnv(context.Context, *Core, RevealEnvIn) (EnvValues, error) {
 	return EnvValues{}, notBuilt()
@@ -82,14 +76,6 @@ func (c *Core) envFor(service string, version int) (map[string]string, EnvVersio
 
 // diffEnv names what differs between two versions of an env.
 func diffEnv(old, new EnvVersion) []ChangeItem { return nil }
-
-// diffDefinitions names what differs between two definitions.
-func diffDefinitions(old, new Definition) []ChangeItem { return nil }
-
-// buildIn builds an image as a part of the job j and records the build.
-func (c *Core) buildIn(ctx context.Context, j *jobRun, in BuildIn) (Build, error) {
-	return Build{}, notBuilt()
-}
 
 // alert tells people of something, once until it is over.
 func (c *Core) alert(ctx context.Context, a Alert) {}
