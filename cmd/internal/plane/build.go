@@ -12,6 +12,7 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/cgroup"
 	"github.com/codematrx/matrx-ship/core/docker"
+	"github.com/codematrx/matrx-ship/core/flock"
 	"github.com/codematrx/matrx-ship/core/host"
 	"github.com/codematrx/matrx-ship/core/journal"
 	"github.com/codematrx/matrx-ship/core/logs"
@@ -82,7 +83,8 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 		return p, err
 	}
 	p.Journal, b.closes = j, append(b.closes, j.Close)
-	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, LockDir: locks(cfg), Log: log})
+	p.Ship.Locks = flock.New(locks(cfg))
+	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, Locks: p.Ship.Locks, Project: cfg.Project, Log: log})
 	if err != nil {
 		return p, err
 	}
