@@ -2,20 +2,13 @@ package core
 
 import (
 	"context"
-	"iter"
 )
 
 // What is not built yet answers so.
 func notBuilt() error { return Errorf(CodeUnavailable, "This is not built yet.") }
 
-func startBuild(context.Context, *Core, BuildIn) (Job, error)      { return Job{}, notBuilt() }
-func listBuilds(context.Context, *Core, BuildsIn) ([]Build, error) { return nil, notBuilt() }
-func followBuild(context.Context, *Core, BuildLogIn) iter.Seq2[BuildLine, error] {
-	return func(yield func(BuildLine, error) bool) { yield(BuildLine{}, notBuilt()) }
-}
-func listChanges(context.Context, *Core, ServiceIn) (Changes, error) { return Changes{}, notBuilt() }
-func planAdopt(context.Context, *Core, AdoptIn) (AdoptPlan, error)   { return AdoptPlan{}, notBuilt() }
-func adopt(context.Context, *Core, AdoptIn) (AdoptPlan, error)       { return AdoptPlan{}, notBuilt() }
+func planAdopt(context.Context, *Core, AdoptIn) (AdoptPlan, error) { return AdoptPlan{}, notBuilt() }
+func adopt(context.Context, *Core, AdoptIn) (AdoptPlan, error)     { return AdoptPlan{}, notBuilt() }
 func listDefinitions(context.Context, *Core, struct{}) ([]DefinitionVersion, error) {
 	return nil, notBuilt()
 }
@@ -42,14 +35,6 @@ func (c *Core) definitionOf(service string) (DefinitionVersion, error) {
 // definitionAt gives the definition that belongs to a commit: the store's, or the one in the repository there.
 func (c *Core) definitionAt(ctx context.Context, dv DefinitionVersion, sha string) (Definition, error) {
 	return dv.Definition, notBuilt()
-}
-
-// diffDefinitions names what differs between two definitions.
-func diffDefinitions(old, new Definition) []ChangeItem { return nil }
-
-// buildIn builds an image as a part of the job j and records the build.
-func (c *Core) buildIn(ctx context.Context, j *jobRun, in BuildIn) (Build, error) {
-	return Build{}, notBuilt()
 }
 
 // writeFolder writes the rendered compose file of a service into its folder, with its env beside it.
