@@ -52,7 +52,7 @@ type ShipParts struct {
 type FolderWriter interface {
 	WriteFile(path string, data []byte) error // path below MATRX_ROOT
 	ReadFile(path string) ([]byte, error)     // at most 16 MiB; CodeNotFound when there is none
-	List(dir string) ([]string, error)        // names in a folder; none when there is no such folder
+	List(dir string) ([]string, error)        // names in a folder but hidden ones; none when there is no such folder
 	Remove(path string) error
 }
 
@@ -116,6 +116,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c.wg.Go(func() { c.services.run(own) })
 	c.wg.Go(func() { c.shells.run(own) })
 	c.wg.Go(func() { c.alerts.run(own) })
+	c.wg.Go(func() { c.keepSwitches(own) })
 	return c, nil
 }
 

@@ -30,11 +30,8 @@ func followDeployment(context.Context, *Core, DeploymentIn) iter.Seq2[Deployment
 }
 func cancelDeployment(context.Context, *Core, DeploymentIn) (Done, error) { return Done{}, notBuilt() }
 func listChanges(context.Context, *Core, ServiceIn) (Changes, error)      { return Changes{}, notBuilt() }
-func listRoutes(context.Context, *Core, RoutesIn) (RoutingView, error) {
-	return RoutingView{}, notBuilt()
-}
-func planAdopt(context.Context, *Core, AdoptIn) (AdoptPlan, error) { return AdoptPlan{}, notBuilt() }
-func adopt(context.Context, *Core, AdoptIn) (AdoptPlan, error)     { return AdoptPlan{}, notBuilt() }
+func planAdopt(context.Context, *Core, AdoptIn) (AdoptPlan, error)        { return AdoptPlan{}, notBuilt() }
+func adopt(context.Context, *Core, AdoptIn) (AdoptPlan, error)            { return AdoptPlan{}, notBuilt() }
 func listDefinitions(context.Context, *Core, struct{}) ([]DefinitionVersion, error) {
 	return nil, notBuilt()
 }
