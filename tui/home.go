@@ -76,7 +76,12 @@ func (h *home) Back() (tea.Cmd, bool) {
 }
 
 // Keys are those of this screen.
-func (h *home) Keys() []key.Binding { return []key.Binding{keys.open, keys.pane} }
+func (h *home) Keys() []key.Binding {
+	if s, ok := h.service(h.Service()); ok && s.State != "running" {
+		return []key.Binding{keys.open, keys.start, keys.pane, keys.stop}
+	}
+	return []key.Binding{keys.open, keys.pane, keys.stop, keys.start}
+}
 
 // Update takes an answer, a newer state or a key in.
 func (h *home) Update(msg tea.Msg) tea.Cmd {
@@ -100,6 +105,10 @@ func (h *home) press(msg tea.KeyPressMsg) tea.Cmd {
 		if h.onFaults {
 			return h.goTo(newDiagnose)
 		}
+	case key.Matches(msg, keys.start) && h.Service() != "":
+		return h.act(h.startAction(h.Service()))
+	case key.Matches(msg, keys.stop) && h.Service() != "":
+		return h.act(h.stopAction(h.Service()))
 	case h.onFaults:
 		h.faults.move(msg, len(h.faultList()))
 	default:
@@ -228,7 +237,7 @@ var homeColumns = []column{
 	colState:    {title: "", min: 1, max: 1},
 	colName:     {title: "SERVICE", min: 16, max: 24, tight: true},
 	colHealth:   {title: "HEALTH", min: 9, max: 9},
-	colDetail:   {title: "WHY", min: 15, max: 40},
+	colDetail:   {title: "WHY", min: 15, max: 40, eager: true},
 	colKind:     {title: "KIND", min: 8, max: 8, drop: 5},
 	colUp:       {title: "UP", min: 6, max: 6, right: true},
 	colRestarts: {title: "RST", min: 3, max: 3, right: true, drop: 2},
