@@ -165,7 +165,7 @@ func (e *env) cancelBuild(b core.Build) tea.Cmd {
 }
 
 // buildColumns are never written.
-var buildColumns = []column{{title: "", min: 1, max: 1}, {title: "STATE", min: 11, max: 11, tight: true}, {title: "COMMIT", min: 8, max: 12}, {title: "MESSAGE", min: 16}, {title: "AGE", min: 7, max: 7, right: true}, {title: "TOOK", min: 6, max: 6, right: true}, {title: "SIZE", min: 9, max: 9, right: true, drop: 1}, {title: "IMAGE", min: 12, max: 12, drop: 3}, {title: "BY", min: 6, max: 12, drop: 2}, {title: "BUILD", min: 8, max: 14, drop: 4}}
+var buildColumns = []column{{title: "", min: 1, max: 1}, {title: "STATE", min: 11, max: 11, tight: true}, {title: "COMMIT", min: 12, max: 12}, {title: "MESSAGE", min: 16, max: 50, eager: true}, {title: "AGE", min: 7, max: 7, right: true}, {title: "TOOK", min: 6, max: 6, right: true}, {title: "SIZE", min: 9, max: 9, right: true, drop: 1}, {title: "IMAGE", min: 12, max: 12, drop: 3}, {title: "BY", min: 6, max: 12, drop: 2}, {title: "BUILD", min: 8, max: 14, drop: 4}}
 
 // View draws the screen.
 func (b *builds) View(w, h int) string {

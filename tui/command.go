@@ -245,7 +245,7 @@ func findCommand(word string) (command, bool) {
 		if c.name == word {
 			return c, true
 		}
-		if strings.HasPrefix(c.name, word) {
+		if strings.HasPrefix(c.name, word) && (len(found) == 0 || found[0].name != c.name) {
 			found = append(found, c)
 		}
 	}

@@ -188,7 +188,7 @@ func (d *deployScreen) View(w, h int) string {
 // head is what would run, what runs, and what stands against it.
 func (d *deployScreen) head(w int) []string {
 	p, st := d.plan, d.st
-	lines := []string{d.target(w), d.running(w)}
+	lines := append(d.target(w), d.running(w))
 	for _, text := range p.Blocked {
 		lines = append(lines, marked(st.bad, "✗ refused", text, w)...)
 	}
@@ -220,23 +220,28 @@ func marked(style style, mark, text string, w int) []string {
 	return lines
 }
 
-// target says what would run.
-func (d *deployScreen) target(w int) string {
+// target says what would run, and how it comes to be.
+func (d *deployScreen) target(w int) []string {
 	p, st := d.plan, d.st
-	what := st.accent.draw(commitWord(p.Commit)) + " " + st.bold.draw(safe(p.Commit.Subject))
-	if p.Commit.Author != "" {
-		what += st.dim.draw(" by " + safe(p.Commit.Author) + " " + ago(d.now(), p.Commit.At))
-	}
 	how := "uses the image that is built already"
 	switch {
 	case d.in.Same:
-		how = "the image that runs now, again"
+		how = "the image that runs now, again, with today's definition and env"
 	case p.Build && d.in.Fresh:
 		how = "builds an image without the cache"
 	case p.Build:
 		how = "builds an image"
 	}
-	return cut(" "+st.dim.draw("deploy ")+what+st.dim.draw(" · "+how), w)
+	if p.Commit.Author != "" {
+		how = "by " + safe(p.Commit.Author) + " " + ago(d.now(), p.Commit.At) + " · " + how
+	}
+	if d.in.EnvGone {
+		how += " · an empty env is allowed"
+	}
+	return []string{
+		cut(" "+st.dim.draw("deploy ")+st.accent.draw(commitWord(p.Commit))+" "+st.bold.draw(safe(p.Commit.Subject)), w),
+		st.dim.draw(cut("        "+how, w)),
+	}
 }
 
 // running says what runs now.

@@ -84,7 +84,7 @@ func (s *envScreen) Keys() []key.Binding {
 	if s.onPast {
 		return []key.Binding{keys.undo, keys.pane}
 	}
-	return []key.Binding{keys.change, keys.add, keys.reveal, keys.paste, keys.drop, keys.pane}
+	return []key.Binding{keys.change, keys.add, keys.reveal, keys.paste, keys.drop, keys.svcDeploy, keys.pane}
 }
 
 // Init asks for the names.

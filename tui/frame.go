@@ -230,13 +230,7 @@ func (a *App) working() []key.Binding {
 	if s, ok := a.screen().(serviceScreen); ok && s.Service() != "" {
 		service = onService()
 	}
-	var all []key.Binding
-	if len(own) > 0 && own[0].Help() == keys.open.Help() {
-		all, own = append(all, own[0]), own[1:]
-		all = append(all, service...)
-	}
-	all = append(all, own...)
-	all = append(all, service...)
+	all := append(append([]key.Binding(nil), own...), service...)
 	if _, ok := a.screen().(filterScreen); ok {
 		all = append(all, keys.filter)
 	}

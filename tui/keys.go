@@ -20,7 +20,7 @@ var keys = struct {
 	follow, wrapLines, times, invert, minLevel, span, merge, context, search, left, right, expand key.Binding
 	pause, faster, slower, again                                                                  key.Binding
 	goDeploy, ref, sameImage, noCache, emptyEnv, goBack, build, buildFresh, output, cancelBuild   key.Binding
-	cancelDeploy, files, change, add, drop, paste, reveal, undo, testAlert                        key.Binding
+	cancelDeploy, lastDeploy, files, change, add, drop, paste, reveal, undo, testAlert            key.Binding
 	cancel, prune, person, addKey, role, revoke, edit, verify, filters, live, searchDocs          key.Binding
 	yes, no, choose, switchTo, complete                                                           key.Binding
 }{
@@ -81,23 +81,24 @@ var keys = struct {
 	recordings: bind("T", "recordings", "T"),
 
 	goDeploy:     bind("enter", "deploy this", "enter"),
-	ref:          bind("e", "another commit or branch", "e"),
-	sameImage:    bind("i", "same image or newest commit", "i"),
-	noCache:      bind("f", "build without the cache", "f"),
-	emptyEnv:     bind("z", "go on with an empty env", "z"),
+	ref:          bind("e", "other commit", "e"),
+	sameImage:    bind("i", "same image", "i"),
+	noCache:      bind("f", "no cache", "f"),
+	emptyEnv:     bind("z", "allow empty env", "z"),
 	goBack:       bind("enter", "roll back to it", "enter"),
 	build:        bind("a", "build now", "a"),
-	buildFresh:   bind("A", "build without the cache", "A"),
+	buildFresh:   bind("A", "without cache", "A"),
 	output:       bind("enter", "output", "enter"),
-	cancelBuild:  bind("x", "cancel the build", "x"),
-	cancelDeploy: bind("x", "cancel the deployment", "x"),
+	cancelBuild:  bind("x", "cancel build", "x"),
+	cancelDeploy: bind("x", "cancel deployment", "x"),
+	lastDeploy:   bind("enter", "last deployment", "enter"),
 	files:        bind("enter", "files", "enter"),
 	change:       bind("e", "change", "e", "enter"),
 	add:          bind("a", "add", "a"),
 	drop:         bind("x", "remove", "x"),
 	paste:        bind("p", "paste a .env", "p"),
-	reveal:       bind("space", "reveal or hide", "space"),
-	undo:         bind("u", "make it the newest", "u", "enter"),
+	reveal:       bind("space", "reveal", "space"),
+	undo:         bind("u", "undo to it", "u", "enter"),
 	testAlert:    bind("t", "send a test", "t"),
 
 	follow:    bind("space", "follow or pause", "space"),
@@ -148,8 +149,8 @@ func everywhere() []key.Binding {
 // places are the keys that lead to a screen.
 func places() []key.Binding {
 	return []key.Binding{
-		keys.home, keys.logs, keys.terminal, keys.infra, keys.jobs, keys.audit, keys.access, keys.diagnose, keys.settings, keys.docs,
-		keys.deployments, keys.instances, keys.alerts,
+		keys.home, keys.logs, keys.deployments, keys.instances, keys.alerts, keys.terminal, keys.infra, keys.jobs, keys.audit, keys.access,
+		keys.diagnose, keys.settings, keys.docs,
 	}
 }
 

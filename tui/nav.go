@@ -17,11 +17,14 @@ type place struct {
 	make func(e *env) func(scope) Screen // its result is nil for Home
 }
 
-// placeList is every such screen, in order of the keys.
+// placeList is every such screen, the most used first.
 func placeList() []place {
 	return []place{
 		{"home", keys.home, func(*env) func(scope) Screen { return nil }},
 		{"logs", keys.logs, func(e *env) func(scope) Screen { return newLogs(e.logServices()...) }},
+		{"deployments", keys.deployments, func(*env) func(scope) Screen { return newDeployments("") }},
+		{"instances", keys.instances, func(*env) func(scope) Screen { return newInstances }},
+		{"alerts", keys.alerts, func(*env) func(scope) Screen { return newAlerts }},
 		{"terminal", keys.terminal, func(*env) func(scope) Screen { return newTerminal }},
 		{"infra", keys.infra, func(*env) func(scope) Screen { return newInfra }},
 		{"jobs", keys.jobs, func(*env) func(scope) Screen { return newJobs }},
@@ -30,9 +33,6 @@ func placeList() []place {
 		{"diagnose", keys.diagnose, func(*env) func(scope) Screen { return newDiagnose }},
 		{"settings", keys.settings, func(*env) func(scope) Screen { return newSettings }},
 		{"docs", keys.docs, func(*env) func(scope) Screen { return newDocs("") }},
-		{"deployments", keys.deployments, func(*env) func(scope) Screen { return newDeployments("") }},
-		{"instances", keys.instances, func(*env) func(scope) Screen { return newInstances }},
-		{"alerts", keys.alerts, func(*env) func(scope) Screen { return newAlerts }},
 	}
 }
 

@@ -64,7 +64,7 @@ func (o *overview) Keys() []key.Binding {
 	}
 	return []key.Binding{
 		keys.svcDeploy, keys.svcRollback, keys.svcRestart, keys.svcLogs, keys.svcShell, keys.svcChanges, first, keys.svcBuilds, keys.svcEnv, keys.svcRoute,
-		keys.recreate, keys.remove, keys.recordings, then,
+		keys.lastDeploy, keys.recreate, keys.remove, keys.recordings, then,
 	}
 }
 
@@ -109,6 +109,8 @@ func (o *overview) press(msg tea.KeyPressMsg) tea.Cmd {
 		return o.act(o.removeAction(o.name))
 	case key.Matches(msg, keys.recordings):
 		return o.push(newTerminal)
+	case key.Matches(msg, keys.lastDeploy) && len(o.runs.last.val) > 0:
+		return o.push(newDeployment(o.runs.last.val[0]))
 	}
 	o.move(msg, o.page)
 	return nil

@@ -67,7 +67,7 @@ func (r *runs) running() *core.ReleaseView {
 // line draws one line of the block, or that its answer is not there yet, or why it is not.
 func (o *overview) line(name, press string, l loaded, text func() string) string {
 	head := o.st.dim.draw(fit(name, 11)) + " "
-	tail := o.st.faint.draw("  "+press) + ""
+	tail := o.st.faint.draw("  " + press)
 	switch {
 	case !l.ok && l.err != nil:
 		return head + o.st.dim.draw("◇ "+safe(core.MessageOf(l.err)))
@@ -84,7 +84,7 @@ func (o *overview) runsLines() []string {
 		o.st.title.draw("Runs"),
 		o.line("release", "R", o.runs.releases.loaded, o.releaseText),
 		o.line("changes", "C", o.runs.changes.loaded, o.changesText),
-		o.line("deployment", "H", o.runs.last.loaded, o.lastText),
+		o.line("deployment", "enter", o.runs.last.loaded, o.lastText),
 		o.line("env", "v", o.runs.env.loaded, o.envText),
 		o.line("route", "o", o.runs.routes.loaded, o.routeText),
 	}

@@ -126,7 +126,7 @@ func (r *rollbackScreen) effect(one *core.ReleaseView) []string {
 }
 
 // releaseColumns are never written.
-var releaseColumns = []column{{title: "", min: 1, max: 1}, {title: "AGE", min: 6, max: 6, right: true, tight: true}, {title: "COMMIT", min: 8, max: 12}, {title: "MESSAGE", min: 16}, {title: "ENV", min: 4, max: 4, right: true}, {title: "IMAGE", min: 5, max: 12}, {title: "BY", min: 6, max: 14, drop: 1}, {title: "RELEASE", min: 10, max: 16, drop: 2}}
+var releaseColumns = []column{{title: "", min: 1, max: 1}, {title: "AGE", min: 6, max: 6, right: true, tight: true}, {title: "COMMIT", min: 12, max: 12}, {title: "MESSAGE", min: 16, max: 60, eager: true}, {title: "ENV", min: 4, max: 4, right: true}, {title: "IMAGE", min: 5, max: 12}, {title: "BY", min: 6, max: 14, drop: 1}, {title: "RELEASE", min: 10, max: 16, drop: 2}}
 
 // View draws the screen.
 func (r *rollbackScreen) View(w, h int) string {

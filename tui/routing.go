@@ -193,7 +193,7 @@ func (r *routing) detail(w int) []string {
 	one, st := r.current(), r.st
 	lines := []string{st.faint.draw(strings.Repeat("─", w))}
 	fact := func(name, text string, style style) {
-		lines = append(lines, cut(" "+st.dim.draw(fit(name, 13))+style.draw(safe(blank(text))), w))
+		lines = append(lines, cut(" "+st.dim.draw(fit(name, 14))+style.draw(safe(blank(text))), w))
 	}
 	switch {
 	case one == nil:
