@@ -215,12 +215,18 @@ func lasted(now, began time.Time, took time.Duration, running bool) string {
 	}
 }
 
-// span is a length of time to the tenth of a second where that matters.
+// span is a length of time, the more exact the shorter it is.
 func span(d time.Duration) string {
-	if d < 10*time.Second {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < 10*time.Second:
 		return d.Round(100 * time.Millisecond).String()
+	case d < 10*time.Minute:
+		return d.Round(time.Second).String()
+	default:
+		return core.FormatAge(d)
 	}
-	return core.FormatAge(d)
 }
 
 // sizeWord is a size, or nothing.

@@ -55,14 +55,14 @@ func (s *deploymentScreen) Copy() string {
 
 // Keys are those of this screen.
 func (s *deploymentScreen) Keys() []key.Binding {
-	all := []key.Binding{keys.down, keys.up}
-	if s.d.Build != "" {
-		all = append([]key.Binding{keys.output}, all...)
-	}
+	var all []key.Binding
 	if s.d.State == core.DeployRunning || s.d.State == "" {
-		all = append([]key.Binding{keys.cancelDeploy}, all...)
+		all = append(all, keys.cancelDeploy)
 	}
-	return all
+	if s.d.Build != "" {
+		all = append(all, keys.output)
+	}
+	return append(all, keys.svcRollback, keys.svcDeploy, keys.svcLogs)
 }
 
 // Init follows the deployment from where it is.
@@ -207,20 +207,30 @@ func (s *deploymentScreen) head(w int) []string {
 // shortSHA is a commit that may not be known.
 func shortSHA(sha string) string { return commitWord(core.Commit{SHA: sha}) }
 
-// progress draws how many of the planned steps are behind it.
+// progress draws how many of the planned steps are behind it, and at the end how far it came.
 func (s *deploymentScreen) progress(w int) string {
-	done := 0
+	done, last := 0, ""
 	for _, step := range s.d.Steps {
+		last = step.Name
 		if step.State == "done" || step.State == "skipped" {
 			done++
 		}
 	}
-	all := max(len(s.steps), len(s.d.Steps), 1)
-	if s.d.State == core.DeployRunning && len(s.steps) == 0 {
-		all = max(all, 13) // as many as there are in the longest
+	switch {
+	case s.d.State == core.DeployDone:
+		return s.st.dim.draw(plural(len(s.d.Steps), "step", "steps"))
+	case s.d.State != core.DeployRunning:
+		return s.st.dim.draw("ended at step " + number(int64(len(s.d.Steps))) + ", " + safe(blank(last)))
 	}
-	return s.st.accent.draw(gauge(int64(done), int64(all), min(w/4, 24))) + s.st.dim.draw(fmt.Sprintf(" step %d", len(s.d.Steps)))
+	all := len(s.steps)
+	if all == 0 {
+		all = mostSteps
+	}
+	return s.st.accent.draw(gauge(int64(done), int64(max(all, len(s.d.Steps), 1)), min(w/4, 24))) + s.st.dim.draw(fmt.Sprintf(" step %d", len(s.d.Steps)))
 }
+
+// mostSteps is how many steps the longest deployment has.
+const mostSteps = 13
 
 // cost is what clients noticed of it.
 func (s *deploymentScreen) cost() string {

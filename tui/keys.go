@@ -88,7 +88,7 @@ var keys = struct {
 	goBack:       bind("enter", "roll back to it", "enter"),
 	build:        bind("a", "build now", "a"),
 	buildFresh:   bind("A", "without cache", "A"),
-	output:       bind("enter", "output", "enter"),
+	output:       bind("enter", "build output", "enter"),
 	cancelBuild:  bind("x", "cancel build", "x"),
 	cancelDeploy: bind("x", "cancel deployment", "x"),
 	lastDeploy:   bind("enter", "last deployment", "enter"),

@@ -16,6 +16,7 @@ import (
 type overview struct {
 	scope
 	scroller
+	ticker
 	name   string
 	detail *core.ServiceDetail
 	err    error // of the last load
@@ -83,8 +84,27 @@ func (o *overview) Update(msg tea.Msg) tea.Cmd {
 		}
 	case tea.KeyPressMsg:
 		return o.press(msg)
+	case tickMsg:
+		if o.due(msg) {
+			return ask(o.scope, o.src.deployments, core.DeploymentsIn{Service: o.name, Limit: 1})
+		}
+	case result[[]core.Deployment]:
+		return o.takeLast(msg)
 	default:
 		o.runs.update(msg)
+	}
+	return nil
+}
+
+// takeLast follows a deployment that runs, and looks at everything again when it has ended.
+func (o *overview) takeLast(r result[[]core.Deployment]) tea.Cmd {
+	ran := o.runs.lives()
+	o.runs.last.take(r)
+	switch {
+	case o.runs.lives():
+		return o.again(o.id, lookAgain)
+	case ran:
+		return o.Init()
 	}
 	return nil
 }

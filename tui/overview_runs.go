@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -38,6 +39,12 @@ func (r *runs) load(s scope, name string) tea.Cmd {
 		ask(s, s.src.shipSource.env, in), ask(s, s.src.routes, core.RoutesIn{Service: name}))
 }
 
+// lookAgain is how often the last deployment is looked at while it runs.
+const lookAgain = 2 * time.Second
+
+// lives reports whether a deployment runs.
+func (r *runs) lives() bool { return len(r.last.val) > 0 && r.last.val[0].State == core.DeployRunning }
+
 // update takes an answer in.
 func (r *runs) update(msg tea.Msg) {
 	switch msg := msg.(type) {
@@ -45,8 +52,6 @@ func (r *runs) update(msg tea.Msg) {
 		r.releases.take(msg)
 	case result[core.Changes]:
 		r.changes.take(msg)
-	case result[[]core.Deployment]:
-		r.last.take(msg)
 	case result[core.EnvView]:
 		r.env.take(msg)
 	case result[core.RoutingView]:
@@ -66,15 +71,14 @@ func (r *runs) running() *core.ReleaseView {
 
 // line draws one line of the block, or that its answer is not there yet, or why it is not.
 func (o *overview) line(name, press string, l loaded, text func() string) string {
-	head := o.st.dim.draw(fit(name, 11)) + " "
-	tail := o.st.faint.draw("  " + press)
+	head := o.st.key.draw(press) + " " + o.st.dim.draw(fit(name, 11)) + " "
 	switch {
 	case !l.ok && l.err != nil:
 		return head + o.st.dim.draw("◇ "+safe(core.MessageOf(l.err)))
 	case !l.ok:
 		return head + o.st.dim.draw("◐ looking …")
 	default:
-		return head + text() + tail
+		return head + text()
 	}
 }
 
@@ -84,7 +88,7 @@ func (o *overview) runsLines() []string {
 		o.st.title.draw("Runs"),
 		o.line("release", "R", o.runs.releases.loaded, o.releaseText),
 		o.line("changes", "C", o.runs.changes.loaded, o.changesText),
-		o.line("deployment", "enter", o.runs.last.loaded, o.lastText),
+		o.line("deployment", "↵", o.runs.last.loaded, o.lastText),
 		o.line("env", "v", o.runs.env.loaded, o.envText),
 		o.line("route", "o", o.runs.routes.loaded, o.routeText),
 	}
@@ -108,8 +112,15 @@ func (o *overview) changesText() string {
 			others++
 		}
 	}
+	if c.Note != "" && len(c.Commits)+others == 0 {
+		return o.st.warn.draw("▲ " + safe(c.Note))
+	}
 	if len(c.Commits)+others == 0 {
-		return o.st.ok.draw("● nothing differs") + o.st.dim.draw(" from "+commitWord(c.Head))
+		text := o.st.ok.draw("● nothing differs")
+		if c.Head.SHA != "" {
+			text += o.st.dim.draw(" from the newest commit, " + commitWord(c.Head))
+		}
+		return text
 	}
 	more := ""
 	if c.More {
