@@ -35,6 +35,7 @@ main() {
 	step "What the bench needs"
 	need_stack_packages
 	need_test_packages
+	need_packages docker-compose=docker-compose
 	need_go
 	ensure_engine
 	base_image

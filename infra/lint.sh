@@ -9,11 +9,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
 tags=integration,e2e,bench
 found=0
 
-# check NAME COMMAND... prints what a linter finds; output or a bad exit counts.
+# check NAME COMMAND... prints what a linter finds; output or a bad exit counts. That Go fetches modules, which it says on
+# a machine that has none, is no finding.
 check() {
-	local name=$1 output
+	local name=$1 output good=yes
 	shift
-	if output=$("$@" 2>&1) && [[ -z $output ]]; then
+	output=$("$@" 2>&1) || good=no
+	output=$(grep -v '^go: downloading ' <<<"$output" || true)
+	if [[ $good == yes && -z $output ]]; then
 		say "$name: clean"
 		return 0
 	fi
@@ -36,7 +39,7 @@ main() {
 		check "vet $module" in_module "$module" go vet -tags "$tags" ./...
 		check "staticcheck $module" in_module "$module" "$staticcheck" -tags "$tags" ./...
 	done
-	scripts=(infra/*.sh infra/postgres/entrypoint.sh .ci/run)
+	scripts=(infra/*.sh infra/images/postgres/entrypoint.sh .ci/run)
 	check shellcheck shellcheck -x -a "${scripts[@]}"
 	((found == 0)) || die "$found linters found something"
 }

@@ -32,14 +32,22 @@ type Docker struct {
 	hung       bool
 	down       error
 	fail       map[string]error
+	hangs      map[string]bool
 	calls      map[string]int
+	recipes    map[string]imageRecipe // of built images, by id
+	remote     map[string]core.Image  // what can be pulled
+	building   int
 	exec       ExecFunc
 	execs      map[*execSession]struct{}
 	last       time.Time
 	pid        int
 }
 
-var _ core.Docker = (*Docker)(nil)
+var (
+	_ core.Docker     = (*Docker)(nil)
+	_ core.Maker      = (*Docker)(nil)
+	_ core.ImageStore = (*Docker)(nil)
+)
 
 // container is one fake container.
 type container struct {
@@ -49,6 +57,7 @@ type container struct {
 	ends  []int // length of logs at each end of the main process
 	stats *core.StatsSample
 	busy  bool // a recreate works on it
+	spec  *core.ContainerSpec
 }
 
 // NewDocker makes a running engine without containers.
@@ -61,7 +70,10 @@ func NewDocker() *Docker {
 		volumes:    map[string]core.Volume{},
 		images:     map[string]core.Image{},
 		fail:       map[string]error{},
+		hangs:      map[string]bool{},
 		calls:      map[string]int{},
+		recipes:    map[string]imageRecipe{},
+		remote:     map[string]core.Image{},
 		exec:       GuestExec,
 		execs:      map[*execSession]struct{}{},
 		pid:        1000,
@@ -99,6 +111,14 @@ func (d *Docker) Fail(method string, err error) {
 		return
 	}
 	d.fail[method] = err
+}
+
+// Hang makes the named method alone wait, as SetHung does for all of them, until it is called with false.
+func (d *Docker) Hang(method string, hang bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hangs[method] = hang
+	d.bump()
 }
 
 // Calls counts the calls of a method so far.
@@ -165,7 +185,7 @@ func (d *Docker) enter(ctx context.Context, method string) error {
 		if !counted {
 			d.calls[method]++
 		}
-		hung, changed, err := d.hung, d.changed, d.trouble(method)
+		hung, changed, err := d.hung || d.hangs[method], d.changed, d.trouble(method)
 		d.mu.Unlock()
 		switch {
 		case ctx.Err() != nil:

@@ -72,16 +72,6 @@ func percents(all []float64) string {
 	return strings.Join(words, " ")
 }
 
-// must runs a program, which has to succeed, and gives its output.
-func must(t testing.TB, argv ...string) string {
-	t.Helper()
-	r := run(t, argv[0], argv[1:]...)
-	if r.code != 0 {
-		t.Fatalf("%s: exit %d\n%s%s", strings.Join(argv, " "), r.code, r.out, r.err)
-	}
-	return strings.TrimSpace(r.out)
-}
-
 // privateEngine runs an engine that nobody else uses until the test ends. It gives its address and its processes.
 func privateEngine(t *testing.T) (host string, engine processes) {
 	t.Helper()

@@ -58,14 +58,12 @@ func TestTheStatusPageIsRoutedByTraefikAndDrawnByABrowser(t *testing.T) {
 func browse(t testing.TB, host, url string) result {
 	t.Helper()
 	var page result
-	for range 5 {
+	eventually(t, time.Minute, "a load that no change of the networks breaks off", func() bool {
 		page = run(t, "timeout", "60", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 			"--disable-background-networking", "--disable-component-update", "--disable-sync", "--ignore-certificate-errors",
 			"--user-data-dir="+t.TempDir(), "--host-resolver-rules=MAP "+host+" 127.0.0.1", "--timeout=5000", "--dump-dom", url)
-		if !strings.Contains(page.err, "ERR_NETWORK_CHANGED") {
-			break
-		}
-	}
+		return !strings.Contains(page.out+page.err, "ERR_NETWORK_CHANGED")
+	})
 	return page
 }
 

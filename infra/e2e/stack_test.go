@@ -81,6 +81,16 @@ func docker(t testing.TB, args ...string) string {
 	return strings.TrimSpace(r.out)
 }
 
+// must runs a program, which has to succeed, and gives its output.
+func must(t testing.TB, argv ...string) string {
+	t.Helper()
+	r := run(t, argv[0], argv[1:]...)
+	if r.code != 0 {
+		t.Fatalf("%s: exit %d\n%s%s", strings.Join(argv, " "), r.code, r.out, r.err)
+	}
+	return strings.TrimSpace(r.out)
+}
+
 // sshArgs are the arguments of the OpenSSH client for a port of the stack and a key.
 func (s stack) sshArgs(t testing.TB, port int, key string) []string {
 	t.Helper()

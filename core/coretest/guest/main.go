@@ -36,6 +36,9 @@ func run(mode string, args []string) int {
 	case "say":
 		say(args)
 		return untilTold()
+	case "print":
+		fmt.Println(strings.Join(args, " "))
+		return 0
 	case "long":
 		fmt.Println(strings.Repeat("x", number(args)))
 		return untilTold()
@@ -62,6 +65,8 @@ func run(mode string, args []string) int {
 		return huge(number(args))
 	case "http":
 		return serve(args)
+	case "app":
+		return app(args)
 	case "burn":
 		return burn()
 	case "cat":
