@@ -45,6 +45,7 @@ type ShipParts struct {
 	Switch      Switch
 	Through     RouteProber
 	Folders     FolderWriter
+	Made        MadeReader
 }
 
 // FolderWriter writes what is derived for people and the other control plane: small files below MATRX_ROOT, by temporary
@@ -74,12 +75,14 @@ type Core struct {
 	now     func() time.Time
 
 	writes   sync.Mutex // held while rows are versioned and appended
+	defining sync.Mutex // held while a definition is judged and written
 	state    *state
 	late     lateOutcomes
 	services *services
 	jobs     *jobs
 	access   *access
 	shells   *shells
+	shared   *sharing
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -104,6 +107,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	}
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
+	c.shared = newSharing(c)
 	c.jobs, c.access, c.shells, c.services = newJobs(c), newAccess(c), newShells(c), newServices(c, p)
 	c.applySettings()
 	left := c.state.openAudit()
@@ -112,6 +116,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c.wg.Go(func() { c.access.run(own) })
 	c.wg.Go(func() { c.services.run(own) })
 	c.wg.Go(func() { c.shells.run(own) })
+	c.wg.Go(func() { c.shared.run(own) })
 	return c, nil
 }
 

@@ -39,17 +39,6 @@ func undoEnv(context.Context, *Core, UndoEnvIn) (EnvView, error) { return EnvVie
 func listRoutes(context.Context, *Core, RoutesIn) (RoutingView, error) {
 	return RoutingView{}, notBuilt()
 }
-func planAdopt(context.Context, *Core, AdoptIn) (AdoptPlan, error) { return AdoptPlan{}, notBuilt() }
-func adopt(context.Context, *Core, AdoptIn) (AdoptPlan, error)     { return AdoptPlan{}, notBuilt() }
-func listDefinitions(context.Context, *Core, struct{}) ([]DefinitionVersion, error) {
-	return nil, notBuilt()
-}
-func showDefinition(context.Context, *Core, ServiceIn) (DefinitionView, error) {
-	return DefinitionView{}, notBuilt()
-}
-func setDefinition(context.Context, *Core, DefinitionIn) (DefinitionView, error) {
-	return DefinitionView{}, notBuilt()
-}
 func listAlerts(context.Context, *Core, struct{}) (AlertsView, error) {
 	return AlertsView{}, notBuilt()
 }
@@ -57,23 +46,12 @@ func testAlert(context.Context, *Core, struct{}) (Done, error) { return Done{}, 
 
 // The names of tables.
 const (
-	definitionsTable = "definitions"
 	envTable         = "env"
 	buildsTable      = "builds"
 	releasesTable    = "releases"
 	deploymentsTable = "deployments"
 	alertsTable      = "alerts"
 )
-
-// definitionOf gives the newest definition of a service.
-func (c *Core) definitionOf(service string) (DefinitionVersion, error) {
-	return DefinitionVersion{}, notBuilt()
-}
-
-// definitionAt gives the definition that belongs to a commit: the store's, or the one in the repository there.
-func (c *Core) definitionAt(ctx context.Context, dv DefinitionVersion, sha string) (Definition, error) {
-	return dv.Definition, notBuilt()
-}
 
 // envFor decrypts a version of a service's env; version 0 is the newest. A service without an env has version 0 and no values.
 func (c *Core) envFor(service string, version int) (map[string]string, EnvVersion, error) {
@@ -93,3 +71,14 @@ func (c *Core) buildIn(ctx context.Context, j *jobRun, in BuildIn) (Build, error
 
 // alert tells people of something, once until it is over.
 func (c *Core) alert(ctx context.Context, a Alert) {}
+
+// importEnv makes the values that a container has the first version of its service's env.
+func (c *Core) importEnv(ctx context.Context, service string, values map[string]string) (EnvVersion, error) {
+	return EnvVersion{}, notBuilt()
+}
+
+// renderEnvFile writes values as a .env file.
+func renderEnvFile(values map[string]string) []byte { return nil }
+
+func planAdopt(context.Context, *Core, AdoptIn) (AdoptPlan, error) { return AdoptPlan{}, notBuilt() }
+func adopt(context.Context, *Core, AdoptIn) (AdoptPlan, error)     { return AdoptPlan{}, notBuilt() }
