@@ -94,3 +94,24 @@ func (r RouteRule) label(service string, labels map[string]string) {
 		labels[router+".middlewares"] = strings.Join(r.Middlewares, ",")
 	}
 }
+
+// stampLabels are those that differ between containers of one definition.
+var stampLabels = map[string]bool{
+	labelRelease: true, labelDeployment: true, labelDefinition: true, labelEnv: true, labelCommit: true, labelBuild: true, labelBuilt: true,
+}
+
+// IsStampLabel is true for labels that say which attempt made a container.
+func IsStampLabel(name string) bool { return stampLabels[name] }
+
+// IsOwnLabel is true for labels that a definition may not set itself: they are made of it, or by compose.
+func IsOwnLabel(name string) bool {
+	for _, prefix := range []string{"com.matrx.", "traefik.", composePrefix} {
+		if strings.HasPrefix(strings.ToLower(name), prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// composePrefix begins the labels of docker compose.
+const composePrefix = "com.docker.compose."

@@ -21,10 +21,13 @@ type ContainerSpec struct {
 
 // Maker makes containers and networks.
 type Maker interface {
-	// CreateContainer makes a container without starting it. A name that is taken is CodeConflict.
+	// CreateContainer makes a container without starting it. A name that is taken is CodeConflict; an image
+	// or a network that is not there is CodeNotFound.
 	CreateContainer(ctx context.Context, spec ContainerSpec) (id string, err error)
+	// RenameContainer gives a container another name; one that has it already keeps it.
 	RenameContainer(ctx context.Context, id, name string) error
-	// WaitContainer waits until a started container has ended, and gives its exit code.
+	// WaitContainer waits until a started container has ended, and gives its exit code. One that was never started is
+	// CodeConflict.
 	WaitContainer(ctx context.Context, id string) (code int, err error)
 	// EnsureNetwork makes a bridge network unless there is one of that name.
 	EnsureNetwork(ctx context.Context, name string, internal bool, labels map[string]string) error

@@ -10,6 +10,11 @@ const maxNear = 3
 
 // nearNames finds the names that somebody may have meant, the nearest first.
 func nearNames(name string, names []string) []string {
+	return namesWithin(name, names, max(1, len(name)/4))
+}
+
+// namesWithin finds the names that differ in at most so many letters, or hold the name.
+func namesWithin(name string, names []string, most int) []string {
 	type match struct {
 		name string
 		far  int
@@ -22,7 +27,7 @@ func nearNames(name string, names []string) []string {
 		switch {
 		case name != "" && strings.Contains(lower, name):
 			found = append(found, match{candidate, 0})
-		case far <= max(1, len(name)/4):
+		case far <= most:
 			found = append(found, match{candidate, far})
 		}
 	}
@@ -53,4 +58,10 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// NearNames finds the keys that somebody may have meant, the nearest first, at most three. Letters that were swapped count
+// as two, so it takes more than nearNames.
+func NearNames(name string, names []string) []string {
+	return namesWithin(name, names, max(1, len(name)/3))
 }

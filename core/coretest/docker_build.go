@@ -79,6 +79,7 @@ type fakeBuild struct {
 	out    func(line string)
 	labels map[string]string
 	recipe imageRecipe
+	base   string // id of the image it is built on
 }
 
 // step does one line of a Dockerfile.
@@ -125,7 +126,7 @@ func (b *fakeBuild) from(ref string) error {
 	if !ok {
 		return core.Errorf(core.CodeInvalid, "The build failed: there is no image %s, and no registry.", ref)
 	}
-	b.recipe = b.d.recipes[img.ID]
+	b.recipe, b.base = b.d.recipes[img.ID], img.ID
 	maps.Copy(b.labels, img.Labels)
 	return nil
 }
@@ -145,9 +146,30 @@ func (b *fakeBuild) run(ctx context.Context, rest string) error {
 			return core.Errorf(core.CodeInvalid, "The build failed: The command '%s' returned a non-zero code: %s", strings.TrimSpace(strings.Join(args, " ")), args[2])
 		}
 	case "sleep":
+		id := b.begin()
+		defer b.end(id)
 		return b.sleep(ctx, time.Hour)
 	}
 	return nil
+}
+
+// begin makes the container in which a step runs.
+func (b *fakeBuild) begin() string {
+	b.d.mu.Lock()
+	id := b.d.add(core.ContainerDetail{Container: core.Container{ImageID: b.base}, Command: []string{"sleep"}}, nil)
+	b.d.mu.Unlock()
+	b.out(" ---> Running in " + core.ShortID(id))
+	return id
+}
+
+// end removes it.
+func (b *fakeBuild) end(id string) {
+	b.d.mu.Lock()
+	defer b.d.mu.Unlock()
+	if c := b.d.find(id); c != nil {
+		b.d.die(c, 137)
+		b.d.remove(c)
+	}
 }
 
 // words reads the exec form of a command.
@@ -204,7 +226,7 @@ func readDockerfile(spec core.BuildSpec) (string, error) {
 		h, err := archive.Next()
 		switch {
 		case all.N <= 0:
-			return "", core.Errorf(core.CodeInvalid, "The build's context has more than %d bytes.", limit)
+			return "", core.Errorf(core.CodeInvalid, "The build's context is too large: it has more than %d bytes.", limit)
 		case errors.Is(err, io.EOF) && found:
 			return text, nil
 		case errors.Is(err, io.EOF):

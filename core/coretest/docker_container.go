@@ -26,7 +26,9 @@ func (d *Docker) add(detail core.ContainerDetail, env []string) string {
 	detail.ID = first(detail.ID, newID())
 	detail.Name = first(detail.Name, "c-"+detail.Short())
 	detail.Image = first(detail.Image, "guest:latest")
-	detail.ImageID = first(detail.ImageID, d.image(detail.Image))
+	if detail.ImageID == "" {
+		detail.ImageID = d.image(detail.Image)
+	}
 	detail.LogDriver = first(detail.LogDriver, "json-file")
 	if detail.Created.IsZero() {
 		detail.Created = d.tick()

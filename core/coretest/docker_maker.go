@@ -85,7 +85,7 @@ func (d *Docker) Spec(id string) (spec core.ContainerSpec, ok bool) {
 	return core.ContainerSpec{}, false
 }
 
-// RenameContainer gives a container another name.
+// RenameContainer gives a container another name; one that has it already keeps it.
 func (d *Docker) RenameContainer(ctx context.Context, id, name string) error {
 	if err := d.enter(ctx, "RenameContainer"); err != nil {
 		return err
@@ -96,6 +96,8 @@ func (d *Docker) RenameContainer(ctx context.Context, id, name string) error {
 	switch other := d.find(name); {
 	case c == nil:
 		return noSuch(id)
+	case c.d.Name == name:
+		return nil
 	case other != nil && other.d.Name == name:
 		return core.Errorf(core.CodeConflict, "The container name %s is in use.", name)
 	}

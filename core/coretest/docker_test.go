@@ -15,6 +15,14 @@ func TestTheFakeKeepsTheContract(t *testing.T) {
 	coretest.TestDocker(t, func(testing.TB) coretest.Rig { return coretest.NewFakeRig() })
 }
 
+func TestTheFakeMakesWhatTheContractSays(t *testing.T) {
+	coretest.TestMaker(t, func(testing.TB) coretest.Rig { return coretest.NewFakeRig() })
+}
+
+func TestTheFakeKeepsImagesAsTheContractSays(t *testing.T) {
+	coretest.TestImages(t, func(testing.TB) coretest.Rig { return coretest.NewFakeRig() })
+}
+
 func TestAHungFakeAnswersNobodyUntilItGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := coretest.NewDocker()

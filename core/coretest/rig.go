@@ -22,6 +22,12 @@ type Guest struct {
 // Rig is an engine under test and the means to prepare it.
 type Rig interface {
 	Docker() core.Docker
+	Maker() core.Maker
+	Images() core.ImageStore
+	// Guest is an image of the guest program, by a name.
+	Guest() string
+	// Name is one of its own. What is made under it, or under a name that begins with it, goes when the test ends.
+	Name(t testing.TB) string
 	// Run makes and starts a container under a name of its own and returns its id and name. Whatever is left of it goes
 	// when the test ends.
 	Run(t testing.TB, g Guest) (id, name string)
@@ -39,6 +45,23 @@ func NewFakeRig() FakeRig { return FakeRig{NewDocker()} }
 
 // Docker is the fake.
 func (r FakeRig) Docker() core.Docker { return r.Fake }
+
+// Maker is the fake.
+func (r FakeRig) Maker() core.Maker { return r.Fake }
+
+// Images is the fake.
+func (r FakeRig) Images() core.ImageStore { return r.Fake }
+
+// Guest puts the image into the fake unless it is there.
+func (r FakeRig) Guest() string {
+	r.Fake.mu.Lock()
+	defer r.Fake.mu.Unlock()
+	r.Fake.image("guest:latest")
+	return "guest:latest"
+}
+
+// Name is a random one.
+func (r FakeRig) Name(testing.TB) string { return "t-" + newID()[:8] }
 
 // Run puts a guest into the fake.
 func (r FakeRig) Run(t testing.TB, g Guest) (id, name string) {

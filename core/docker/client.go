@@ -28,10 +28,14 @@ const (
 
 // Config says which engine, and what Docker may use of its own.
 type Config struct {
-	Host    string   // DOCKER_HOST; empty means the default socket
-	Image   string   // id of our own image, for helper containers; empty finds that of the container we run in
-	Reaper  []string // command in that image that runs reap.Main; empty means our own executable and "reap"
-	LockDir string   // folder of lock files shared with other planes on this engine; empty locks in this process only
+	Host   string   // DOCKER_HOST; empty means the default socket
+	Image  string   // id of our own image, for helper containers; empty finds that of the container we run in
+	Reaper []string // command in that image that runs reap.Main; empty means our own executable and "reap"
+	// Locks are shared with the other planes on this engine, and with whoever else works on a service's containers; nil
+	// locks in this process only.
+	Locks core.Locker
+	// Project is this stack's own (com.matrx.project); a container with another one is never reconciled.
+	Project string
 	Log     *slog.Logger
 }
 
@@ -48,7 +52,7 @@ type Docker struct {
 	api     *dockersdk.Client
 	own     string          // id of our own image; empty before it was found
 	memory  int64           // of the server, in bytes; 0 before it was asked
-	busy    map[string]bool // container names being recreated
+	busy    map[string]bool // services being recreated, without Config.Locks
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,13 +41,14 @@ func (d *Docker) ReconcileWhenReady() {
 
 // Reconcile finishes what a crash left in the middle: a recreation is completed when its new container runs, and taken back
 // when it does not; helper containers that nobody waits for are removed. Call it once at start. What another process is working
-// on is left alone: one that shares our Config.LockDir is known by its lock, any other by what changes while we look on.
+// on is left alone, and so is another stack's: one that shares our Config.Locks is known by its lock, any other by what changes while we look on.
 func (d *Docker) Reconcile(ctx context.Context) error {
 	list, err := d.Containers(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
+	list = d.ours(list)
 	for _, c := range list {
 		if c.Labels[HelperLabel] != "" && c.State != "running" && time.Since(c.Created) > helperAge {
 			errs = append(errs, notMissing(d.remove(ctx, c.ID, true)))
@@ -64,15 +66,24 @@ func (d *Docker) Reconcile(ctx context.Context) error {
 	}
 	for old, before := range left {
 		if unfinishedIn(list)[old] == before {
-			errs = append(errs, d.finish(ctx, old, before.name))
+			errs = append(errs, d.finish(ctx, old, before))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// ours leaves out the containers of other stacks on this engine. One that belongs to no stack is ours to look after.
+func (d *Docker) ours(list []core.Container) []core.Container {
+	return slices.DeleteFunc(list, func(c core.Container) bool {
+		project := c.Labels[core.ProjectLabel]
+		return project != "" && project != d.cfg.Project
+	})
+}
+
 // unfinished is a recreation in the middle, as it looks from outside.
 type unfinished struct {
 	name     string // of the service's container
+	service  string
 	old      string // state
 	fresh    string // id, empty when there is none
 	freshWas string // state
@@ -87,7 +98,7 @@ func unfinishedIn(list []core.Container) map[string]unfinished {
 	left := map[string]unfinished{}
 	for _, c := range list {
 		if name, ok := strings.CutSuffix(c.Name, oldMark+c.Short()); ok {
-			left[c.ID] = unfinished{name, c.State, byName[name].ID, byName[name].State}
+			left[c.ID] = unfinished{name, core.ServiceOf(c), c.State, byName[name].ID, byName[name].State}
 		}
 	}
 	return left
@@ -114,8 +125,9 @@ func (d *Docker) lookOn(ctx context.Context, left map[string]unfinished) error {
 }
 
 // finish decides one recreation that was left in the middle.
-func (d *Docker) finish(ctx context.Context, oldID, name string) error {
-	unlock, err := d.lock(name)
+func (d *Docker) finish(ctx context.Context, oldID string, left unfinished) error {
+	name := left.name
+	unlock, err := d.lock(left.service)
 	if core.CodeOf(err) == core.CodeConflict {
 		return nil // somebody is at it
 	}

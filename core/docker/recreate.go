@@ -1,18 +1,14 @@
 package docker
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/moby/moby/api/types/container"
 	dockersdk "github.com/moby/moby/client"
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -35,7 +31,7 @@ func (d *Docker) Recreate(ctx context.Context, id string, grace time.Duration, r
 	}
 	old := res.Container
 	name := strings.TrimPrefix(old.Name, "/")
-	unlock, err := d.lock(name)
+	unlock, err := d.lock(core.ServiceOf(detailOf(old).Container))
 	if err != nil {
 		return "", err
 	}
@@ -82,14 +78,8 @@ func (r *recreation) forward(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, n := range r.spec.connect {
-		err := act(ctx, r.d, actLimit, "connect "+r.name+" to "+n.network, func(ctx context.Context, api *dockersdk.Client) error {
-			_, err := api.NetworkConnect(ctx, n.network, dockersdk.NetworkConnectOptions{Container: created.ID, EndpointConfig: n.endpoint})
-			return err
-		})
-		if err != nil {
-			return created.ID, err
-		}
+	if err := r.d.join(ctx, created.ID, r.name, r.spec.connect); err != nil {
+		return created.ID, err
 	}
 	if err := r.d.Stop(ctx, r.old.ID, r.grace); err != nil {
 		return created.ID, err
@@ -165,37 +155,30 @@ func spaced(s string) string {
 	return " " + s
 }
 
-// lock keeps a container name from being recreated twice at once, here and, with a folder for locks, by other planes. The
-// kernel lets go of it when we die.
-func (d *Docker) lock(name string) (unlock func(), err error) {
+// lock keeps a service's containers from being replaced twice at once, here and, with Config.Locks, by other planes and by
+// deployments.
+func (d *Docker) lock(service string) (unlock func(), err error) {
+	if d.cfg.Locks != nil {
+		end, err := d.cfg.Locks.Lock(service, "its container is recreated")
+		if err != nil {
+			return nil, err
+		}
+		return func() {
+			if err := end(); err != nil {
+				d.cfg.Log.Warn("a lock was not let go of cleanly", "service", service, "err", err)
+			}
+		}, nil
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	taken := core.Errorf(core.CodeConflict, "%s is being recreated already.", name)
-	if d.busy[name] {
-		return nil, taken
+	if d.busy[service] {
+		return nil, core.Errorf(core.CodeConflict, "%s is being recreated already.", service)
 	}
-	var f *os.File
-	if d.cfg.LockDir != "" {
-		if err := os.MkdirAll(d.cfg.LockDir, 0o700); err != nil {
-			return nil, core.Errorf(core.CodeInternal, "lock %s: %w", name, err)
-		}
-		// A container name is [a-zA-Z0-9][a-zA-Z0-9_.-]*, so it cannot leave the folder.
-		f, err = os.OpenFile(filepath.Join(d.cfg.LockDir, "recreate-"+cmp.Or(filepath.Base(name), "_")+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
-		if err != nil {
-			return nil, core.Errorf(core.CodeInternal, "lock %s: %w", name, err)
-		}
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			return nil, errors.Join(taken, f.Close())
-		}
-	}
-	d.busy[name] = true
+	d.busy[service] = true
 	return func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		delete(d.busy, name)
-		if f != nil {
-			_ = f.Close() // lets go of the lock whatever it says
-		}
+		delete(d.busy, service)
 	}, nil
 }
 

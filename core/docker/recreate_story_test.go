@@ -109,7 +109,7 @@ func TestACrashAtAnyPointOfARecreationIsFinished(t *testing.T) {
 					check(t, step())
 				}
 			}
-			again, err := Open(Config{Host: r.api.DaemonHost(), LockDir: r.d.cfg.LockDir}) // the next process
+			again, err := Open(Config{Host: r.api.DaemonHost(), Locks: r.d.cfg.Locks}) // the next process
 			check(t, err)
 			again.quiet = 0
 			again.ReconcileWhenReady()
@@ -143,7 +143,7 @@ func TestACrashAtAnyPointOfARecreationIsFinished(t *testing.T) {
 func TestAnotherPlanesRecreationIsLeftAlone(t *testing.T) {
 	r := newRig(t, newEngine(t).host)
 	ctx := bounded(t, time.Minute)
-	other, err := Open(Config{Host: r.api.DaemonHost(), LockDir: r.d.cfg.LockDir})
+	other, err := Open(Config{Host: r.api.DaemonHost(), Locks: r.d.cfg.Locks})
 	check(t, err)
 	t.Cleanup(func() { check(t, other.Close()) })
 	r.d.quiet = 0

@@ -19,6 +19,7 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/cgroup"
 	"github.com/codematrx/matrx-ship/core/coretest"
+	"github.com/codematrx/matrx-ship/core/flock"
 	"github.com/google/uuid"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -122,7 +123,7 @@ func newRig(t testing.TB, host string) *rig {
 	}
 	img, err := api.ImageInspect(t.Context(), imageName())
 	check(t, err)
-	d, err := Open(Config{Host: api.DaemonHost(), Image: img.ID, Reaper: []string{"/guest", "reap"}, LockDir: t.TempDir()})
+	d, err := Open(Config{Host: api.DaemonHost(), Image: img.ID, Reaper: []string{"/guest", "reap"}, Locks: flock.New(t.TempDir())})
 	check(t, err)
 	t.Cleanup(func() { check(t, d.Close()) })
 	usage, err := cgroup.Open(cgroup.Config{Root: "/sys/fs/cgroup", Proc: "/proc", Engine: d, Else: d})
@@ -191,6 +192,49 @@ func makeNetwork(t testing.TB, api *dockersdk.Client, name string) netip.Prefix 
 
 // Docker is the engine under test.
 func (r *rig) Docker() core.Docker { return plane{r.d, r.usage} }
+
+// Maker is the engine under test.
+func (r *rig) Maker() core.Maker { return r.d }
+
+// Images is the engine under test.
+func (r *rig) Images() core.ImageStore { return r.d }
+
+// Guest is the test image.
+func (r *rig) Guest() string { return imageName() }
+
+// Name is one of its own; containers, networks, volumes and images that have it go when the test ends.
+func (r *rig) Name(t testing.TB) string {
+	name := prefix + uuid.NewString()[:8]
+	t.Cleanup(func() {
+		r.sweep(t, "", name)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		networks, err := r.api.NetworkList(ctx, dockersdk.NetworkListOptions{Filters: dockersdk.Filters{}.Add("name", name)})
+		check(t, err)
+		for _, n := range networks.Items {
+			_, err := r.api.NetworkRemove(ctx, n.ID, dockersdk.NetworkRemoveOptions{})
+			check(t, err)
+		}
+		volumes, err := r.api.VolumeList(ctx, dockersdk.VolumeListOptions{Filters: dockersdk.Filters{}.Add("name", name)})
+		check(t, err)
+		for _, v := range volumes.Items {
+			_, err := r.api.VolumeRemove(ctx, v.Name, dockersdk.VolumeRemoveOptions{})
+			check(t, err)
+		}
+		images, err := r.api.ImageList(ctx, dockersdk.ImageListOptions{Filters: dockersdk.Filters{}.Add("reference", name+"*")})
+		check(t, err)
+		for _, img := range images.Items {
+			for _, tag := range img.RepoTags {
+				if !strings.HasPrefix(tag, name) {
+					continue
+				}
+				_, err := r.api.ImageRemove(ctx, tag, dockersdk.ImageRemoveOptions{Force: true, PruneChildren: true})
+				check(t, err)
+			}
+		}
+	})
+	return name
+}
 
 // Exec is the guest's command line.
 func (r *rig) Exec(args ...string) []string { return append([]string{"/guest"}, args...) }

@@ -9,7 +9,6 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/image"
-	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/api/types/volume"
 	dockersdk "github.com/moby/moby/client"
 )
@@ -20,10 +19,7 @@ func (d *Docker) Networks(ctx context.Context) ([]core.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, err := call(ctx, d, readLimit, "list networks", func(ctx context.Context, api *dockersdk.Client) ([]network.Summary, error) {
-		res, err := api.NetworkList(ctx, dockersdk.NetworkListOptions{})
-		return res.Items, err
-	})
+	items, err := d.listNetworks(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -7,11 +7,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/cgroup"
 	"github.com/codematrx/matrx-ship/core/docker"
+	"github.com/codematrx/matrx-ship/core/flock"
 	"github.com/codematrx/matrx-ship/core/host"
 	"github.com/codematrx/matrx-ship/core/journal"
 	"github.com/codematrx/matrx-ship/core/logs"
@@ -82,7 +82,8 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 		return p, err
 	}
 	p.Journal, b.closes = j, append(b.closes, j.Close)
-	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, LockDir: locks(cfg), Log: log})
+	p.Ship.Locks = flock.New(locks(cfg))
+	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, Locks: p.Ship.Locks, Project: cfg.Project, Log: log})
 	if err != nil {
 		return p, err
 	}
@@ -140,22 +141,4 @@ func listenSSH(ctx context.Context, cfg core.Config, charter core.Charter, c *co
 		Addr: cfg.SSHAddr, HostKeyPath: cfg.HostKey(charter), Logger: log,
 		Keys: sshd.JoinKeys(sshd.CoreKeys(c), authority), Handle: sshd.NewDoor(c, log).Handle,
 	})
-}
-
-// Version names this program: the commit it was built from, marked when the tree was not clean, or unknown.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	version, dirty := "unknown", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision" && len(s.Value) >= 12:
-			version = s.Value[:12]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "-dirty"
-		}
-	}
-	return version + dirty
 }

@@ -36,6 +36,9 @@ func run(mode string, args []string) int {
 	case "say":
 		say(args)
 		return untilTold()
+	case "print":
+		fmt.Println(strings.Join(args, " "))
+		return 0
 	case "long":
 		fmt.Println(strings.Repeat("x", number(args)))
 		return untilTold()
