@@ -129,7 +129,7 @@ func (d *deploys) settleLocked(ctx context.Context, l leftover) (err error) {
 		d.forget(l.name)
 		return nil
 	}
-	unlock, err := d.c.ship.Locks.Lock(l.name, d.c.lockNote(ctx, "settling "+l.service+" after an interruption"))
+	unlock, err := d.c.ship.Locks.Lock(l.service, d.c.lockNote(ctx, "settling "+l.service+" after an interruption"))
 	if err != nil {
 		return err
 	}
