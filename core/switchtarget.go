@@ -38,4 +38,6 @@ func (t SwitchTarget) Validate() error {
 }
 
 // URL is the target as Traefik calls it.
-func (t SwitchTarget) URL() string { return "http://" + net.JoinHostPort(t.Alias, strconv.Itoa(t.Port)) }
+func (t SwitchTarget) URL() string {
+	return "http://" + net.JoinHostPort(t.Alias, strconv.Itoa(t.Port))
+}
