@@ -73,6 +73,7 @@ func (a faultAges) age(now time.Time, facts []faultFact) []Fault {
 			f.Since = a[key]
 		}
 		faults[i] = f.Fault
+		faults[i].key = f.key
 	}
 	for key := range a {
 		if !seen[key] {
