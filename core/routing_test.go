@@ -174,6 +174,9 @@ func TestTheVerdictNamesTheCauseAndWhatToDo(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				r := newShipRig(t, wellRouted)
 				r.become("ship-demo", core.Healthy, 5*time.Second)
+				if _, err := r.locks.Lock("ship-demo", "the test"); err != nil { // nobody mends the file meanwhile
+					t.Fatal(err)
+				}
 				tc.change(r)
 				coretest.Wait(t, 3*time.Second, "the verdict", func() bool {
 					view := r.routes("ship-demo")
