@@ -52,7 +52,7 @@ type ShipParts struct {
 type FolderWriter interface {
 	WriteFile(path string, data []byte) error // path below MATRX_ROOT
 	ReadFile(path string) ([]byte, error)     // at most 16 MiB; CodeNotFound when there is none
-	List(dir string) ([]string, error)        // names in a folder; none when there is no such folder
+	List(dir string) ([]string, error)        // names in a folder but hidden ones; none when there is no such folder
 	Remove(path string) error
 }
 
@@ -78,8 +78,11 @@ type Core struct {
 	late     lateOutcomes
 	services *services
 	jobs     *jobs
+	deploys  *deploys
 	access   *access
 	shells   *shells
+	alerts   *alerts
+	envs     sync.Mutex // held while a version of an env is made
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -104,8 +107,11 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	}
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
+	c.deploys = newDeploys(c)
 	c.jobs, c.access, c.shells, c.services = newJobs(c), newAccess(c), newShells(c), newServices(c, p)
+	c.alerts = newAlerts(c)
 	c.applySettings()
+	c.deploys.findOpen()
 	left := c.state.openAudit()
 	decided := c.interruptOpen(own, left)
 	c.wg.Go(func() { c.keepRecording(own, left, decided) })
@@ -113,6 +119,9 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c.wg.Go(func() { c.access.run(own) })
 	c.wg.Go(func() { c.services.run(own) })
 	c.wg.Go(func() { c.shells.run(own) })
+	c.wg.Go(func() { c.alerts.run(own) })
+	c.wg.Go(func() { c.keepSwitches(own) })
+	c.wg.Go(func() { c.deploys.keep(own) })
 	return c, nil
 }
 
@@ -178,7 +187,7 @@ func (c *Core) keepRecording(ctx context.Context, left []string, decided bool) {
 		if !decided {
 			decided = errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx), c.interruptBuilds(ctx)) == nil
 		}
-		if err := errors.Join(c.saveOutcomes(ctx), c.jobs.saveLate(ctx)); err != nil {
+		if err := errors.Join(c.saveOutcomes(ctx), c.jobs.saveLate(ctx), c.deploys.saveLate(ctx)); err != nil {
 			c.log.Debug("outcomes not written yet", "waiting", c.late.count(), "err", err)
 		}
 	}

@@ -38,13 +38,14 @@ func (s Severity) weight() int {
 
 // faultInput is everything that faults come from.
 type faultInput struct {
-	now     time.Time
-	charter Charter
-	engine  EngineState
-	rows    map[string]*known
-	host    HostUsage
-	journal JournalHead
-	logs    LogStats
+	now      time.Time
+	charter  Charter
+	engine   EngineState
+	rows     map[string]*known
+	host     HostUsage
+	journal  JournalHead
+	logs     LogStats
+	switches map[string]string // what is wrong with switch files, by service
 }
 
 // faultFact is a fault with what keeps it the same one while its words change.
@@ -72,6 +73,7 @@ func (a faultAges) age(now time.Time, facts []faultFact) []Fault {
 			f.Since = a[key]
 		}
 		faults[i] = f.Fault
+		faults[i].key = f.key
 	}
 	for key := range a {
 		if !seen[key] {
@@ -87,6 +89,7 @@ func faultsOf(in faultInput) []faultFact {
 	facts = append(facts, engineFaults(in)...)
 	facts = append(facts, keepingFaults(in)...)
 	facts = append(facts, serverFaults(in.host)...)
+	facts = append(facts, switchFaults(in)...)
 	for _, k := range in.rows {
 		facts = append(facts, serviceFaults(in, k)...)
 	}

@@ -49,18 +49,19 @@ type services struct {
 
 	disk diskGauge
 
-	mu      sync.Mutex // guards everything below
-	board   *board
-	engine  EngineState
-	learned time.Time // when the engine was last asked about itself
-	usage   hostUsage
-	faults  faultAges
-	doubt   doubt
-	tracks  map[string]tracked // by container
-	last    *Snapshot
-	stale   bool // last does not show what is known
-	rev     uint64
-	ended   bool // nothing is spawned any more
+	mu       sync.Mutex // guards everything below
+	board    *board
+	engine   EngineState
+	learned  time.Time // when the engine was last asked about itself
+	usage    hostUsage
+	faults   faultAges
+	doubt    doubt
+	switches map[string]string  // what is wrong with switch files, by service
+	tracks   map[string]tracked // by container
+	last     *Snapshot
+	stale    bool // last does not show what is known
+	rev      uint64
+	ended    bool // nothing is spawned any more
 }
 
 // notAsked is the engine's problem until the first answer.
@@ -215,6 +216,7 @@ func (s *services) snapshot() *Snapshot {
 	}
 	snap.Faults = s.faults.age(now, faultsOf(faultInput{
 		now: now, charter: s.charter, engine: s.engine, rows: s.board.rows, host: s.usage.newest, journal: head, logs: logs,
+		switches: s.switches,
 	}))
 	sortServices(snap.Services, snap.Faults)
 	s.last, s.stale = snap, false

@@ -64,8 +64,8 @@ func (r *planeRig) parts() core.Parts {
 	}
 	return core.Parts{
 		Config: cfg, Charter: core.ManagerCharter(), Version: "test", Journal: r.journal, Docker: r.engine, Usage: r.engine,
-		Logs: r.logs, Collect: r.collect, Prober: r.prober, Proxy: r.proxy, Host: r, Disks: r, Net: r,
-		Docs: fstest.MapFS{"010-start.md": {Data: []byte("# Start\n")}}, Ship: r.ship, Log: slog.New(slog.DiscardHandler),
+		Logs: r.logs, Collect: r.collect, Prober: r.prober, Proxy: r.proxy, Host: r, Disks: r, Net: r, Ship: r.ship,
+		Docs: fstest.MapFS{"010-start.md": {Data: []byte("# Start\n")}}, Log: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -66,7 +66,7 @@ func (f *Folders) ReadFile(name string) ([]byte, error) {
 	return bytes.Clone(data), nil
 }
 
-// List gives the names in a folder, in order.
+// List gives the names in a folder that are not hidden, in order.
 func (f *Folders) List(dir string) ([]string, error) {
 	if err := f.enter(context.Background(), "List"); err != nil {
 		return nil, err
@@ -85,9 +85,10 @@ func (f *Folders) List(dir string) ([]string, error) {
 		}
 		if ok {
 			entry, _, _ := strings.Cut(rest, "/")
-			names[entry] = true
+			names[entry] = !strings.HasPrefix(entry, ".")
 		}
 	}
+	maps.DeleteFunc(names, func(_ string, shown bool) bool { return !shown })
 	return slices.Sorted(maps.Keys(names)), nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/coretest"
 )
 
 // childDir tells the test binary to be another process that takes a lock and keeps it.
@@ -186,4 +187,9 @@ func TestALinkedLockFileIsNotFollowedOutOfTheFolder(t *testing.T) {
 	if raw, err := os.ReadFile(outside); err != nil || string(raw) != "content" {
 		t.Errorf("the file outside is %q, %v", raw, err)
 	}
+}
+
+func TestLocksKeepTheContract(t *testing.T) {
+	dir := t.TempDir()
+	coretest.TestLocks(t, New(dir), New(dir))
 }
