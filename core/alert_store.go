@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,10 +102,19 @@ func (a *alerts) take(now time.Time, x Alert) {
 		x.At = now
 	}
 	x.At = x.At.UTC()
-	x.Title, x.Text = cutText(SafeText(x.Title), maxAlertTitle), cutText(SafeText(x.Text), maxAlertText)
+	x.Title, x.Text = cutText(SafeText(x.Title), maxAlertTitle), cutText(safeLines(x.Text), maxAlertText)
 	a.rows = append(a.rows, &x)
 	a.dirty[x.ID] = true
 	a.trim()
+}
+
+// safeLines makes a text of several lines safe.
+func safeLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = SafeText(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // cutText bounds a text in bytes.
