@@ -11,8 +11,8 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 )
 
-// maxInput bounds what a command reads, in bytes.
-const maxInput = 2 << 20
+// maxStdin bounds what a command reads, in bytes.
+const maxStdin = 2 << 20
 
 // valuesByInput is said to whoever writes a value on the command line.
 const valuesByInput = "Values come by standard input alone: a command line stays in the history of your shell and shows in the list of processes. " +
@@ -143,12 +143,12 @@ func (k *call) input(what string) (string, error) {
 	if k.in == nil {
 		return "", core.Errorf(core.CodeInvalid, "Give %s by standard input, and no terminal (no -t).", what)
 	}
-	raw, err := io.ReadAll(io.LimitReader(k.in, maxInput+1))
+	raw, err := io.ReadAll(io.LimitReader(k.in, maxStdin+1))
 	switch {
 	case err != nil:
 		return "", core.Errorf(core.CodeCanceled, "The input ended before its time.")
-	case len(raw) > maxInput:
-		return "", core.Errorf(core.CodeInvalid, "The input has more than %s.", core.FormatBytes(maxInput))
+	case len(raw) > maxStdin:
+		return "", core.Errorf(core.CodeInvalid, "The input has more than %s.", core.FormatBytes(maxStdin))
 	case len(raw) == 0:
 		return "", core.Errorf(core.CodeInvalid, "The standard input is empty: give %s there.", what)
 	}
