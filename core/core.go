@@ -45,6 +45,7 @@ type ShipParts struct {
 	Switch      Switch
 	Through     RouteProber
 	Folders     FolderWriter
+	Made        MadeReader
 }
 
 // FolderWriter writes what is derived for people and the other control plane: small files below MATRX_ROOT, by temporary
@@ -74,6 +75,7 @@ type Core struct {
 	now     func() time.Time
 
 	writes   sync.Mutex // held while rows are versioned and appended
+	defining sync.Mutex // held while a definition is judged and written
 	state    *state
 	late     lateOutcomes
 	services *services
@@ -81,6 +83,7 @@ type Core struct {
 	deploys  *deploys
 	access   *access
 	shells   *shells
+	shared   *sharing
 	alerts   *alerts
 	envs     sync.Mutex // held while a version of an env is made
 
@@ -107,6 +110,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	}
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
+	c.shared = newSharing(c)
 	c.deploys = newDeploys(c)
 	c.jobs, c.access, c.shells, c.services = newJobs(c), newAccess(c), newShells(c), newServices(c, p)
 	c.alerts = newAlerts(c)
@@ -119,6 +123,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c.wg.Go(func() { c.access.run(own) })
 	c.wg.Go(func() { c.services.run(own) })
 	c.wg.Go(func() { c.shells.run(own) })
+	c.wg.Go(func() { c.shared.run(own) })
 	c.wg.Go(func() { c.alerts.run(own) })
 	c.wg.Go(func() { c.keepSwitches(own) })
 	c.wg.Go(func() { c.deploys.keep(own) })

@@ -46,6 +46,7 @@ type faultInput struct {
 	journal  JournalHead
 	logs     LogStats
 	switches map[string]string // what is wrong with switch files, by service
+	sharing  []string          // what keeps the planes from seeing the same
 }
 
 // faultFact is a fault with what keeps it the same one while its words change.
@@ -133,6 +134,10 @@ func keepingFaults(in faultInput) []faultFact {
 	if in.logs.Trouble != "" {
 		facts = append(facts, serverFault(Warning, "logs", "Logs are not kept: "+in.logs.Trouble,
 			"Make room: trim the logs (log-trim) or prune the disk (prune). Live logs still show.", time.Time{}))
+	}
+	for _, trouble := range in.sharing {
+		facts = append(facts, serverFault(Warning, "sharing", trouble,
+			"Look at the files in MATRX_ROOT/state and at the disk; each control plane renders its own again.", time.Time{}))
 	}
 	return facts
 }
