@@ -188,8 +188,20 @@ func (a *alerts) history() []Alert {
 	return list
 }
 
+// listAlerts lists the alerts of this plane, and those of the other one that it may see.
 func listAlerts(_ context.Context, c *Core, _ struct{}) (AlertsView, error) {
-	return AlertsView{Targets: c.alertTargets(), Alerts: c.alerts.history()}, nil
+	list := c.alerts.history()
+	own := make(map[string]bool, len(list))
+	for _, x := range list {
+		own[x.ID] = true
+	}
+	for _, x := range rowsOf[Alert](c, alertsTable) {
+		if _, _, ours := get[Alert](c.state, alertsTable, x.ID); !ours && !own[x.ID] {
+			list = append(list, x)
+		}
+	}
+	slices.SortStableFunc(list, func(x, y Alert) int { return cmp.Or(y.At.Compare(x.At), cmp.Compare(y.ID, x.ID)) })
+	return AlertsView{Targets: c.alertTargets(), Alerts: list[:min(len(list), maxAlerts)]}, nil
 }
 
 // alertTargets are the kinds of address that alerts go to.
