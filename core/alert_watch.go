@@ -177,12 +177,20 @@ func deploymentCauses(snap *Snapshot, failed []Deployment) []cause {
 		if _, ok := snap.Service(d.Service); !ok {
 			continue
 		}
-		title := fmt.Sprintf("The %s of %s by %s is %s", deploymentWord(d.Kind), d.Service, d.By.Name, d.State)
+		title := fmt.Sprintf("The %s of %s by %s %s", deploymentWord(d.Kind), d.Service, d.By.Name, endWords(d.State))
 		list = append(list, cause{Alert: Alert{
 			Service: d.Service, Cause: CauseDeployment, At: d.Ended, Title: title, Text: d.Result + "\nWhat happened: deployments " + d.ID,
 		}, home: d.Plane})
 	}
 	return list
+}
+
+// endWords say how a deployment ended that did not go well.
+func endWords(state DeployState) string {
+	if state == DeployInterrupted {
+		return "was interrupted"
+	}
+	return "failed"
 }
 
 // deploymentWord is a kind of deployment in words.

@@ -119,6 +119,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	left := c.state.openAudit()
 	decided := c.interruptOpen(own, left)
 	c.wg.Go(func() { c.keepRecording(own, left, decided) })
+	c.wg.Go(func() { c.forgetImages(own) })
 	c.wg.Go(func() { c.access.run(own) })
 	c.wg.Go(func() { c.services.run(own) })
 	c.wg.Go(func() { c.shells.run(own) })
@@ -170,7 +171,7 @@ const recordEvery = 5 * time.Second
 // interruptOpen gives every action that the last process left open its outcome, and tells whether that is on record.
 // Nothing may stay "running".
 func (c *Core) interruptOpen(ctx context.Context, left []string) bool {
-	err := errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx))
+	err := errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx), c.interruptBuilds(ctx))
 	if err != nil {
 		c.log.Error("what the last process left open is not on record yet", "err", err)
 	}
@@ -189,7 +190,7 @@ func (c *Core) keepRecording(ctx context.Context, left []string, decided bool) {
 		case <-tick.C:
 		}
 		if !decided {
-			decided = errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx)) == nil
+			decided = errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx), c.interruptBuilds(ctx)) == nil
 		}
 		if err := errors.Join(c.saveOutcomes(ctx), c.jobs.saveLate(ctx), c.deploys.saveLate(ctx)); err != nil {
 			c.log.Debug("outcomes not written yet", "waiting", c.late.count(), "err", err)

@@ -12,8 +12,6 @@ import (
 // definitionsTable holds the newest version of each service's definition.
 const definitionsTable = "definitions"
 
-// maxDefinitionText bounds the text of a definition in the store, in bytes.
-const maxDefinitionText = 256 << 10
 
 // definitionOf gives the newest definition of a service.
 func (c *Core) definitionOf(service string) (DefinitionVersion, error) {

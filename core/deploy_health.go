@@ -86,10 +86,10 @@ func (c *Core) look(ctx context.Context, p proof) sign {
 	case err != nil:
 		return sign{words: MessageOf(err)}
 	case d.State == "exited" || d.State == "dead":
-		words := endWords(d)
+		words := exitedWords(d)
 		return sign{words: words, final: Errorf(CodeConflict, "The container ended: it %s. Its last lines are in the record.", words)}
 	case d.Restarts > p.before || d.State == "restarting":
-		words := fmt.Sprintf("it ended and was restarted %d times, and %s", d.Restarts-p.before, endWords(d))
+		words := fmt.Sprintf("it ended and was restarted %d times, and %s", d.Restarts-p.before, exitedWords(d))
 		return sign{words: words, final: Errorf(CodeConflict, "The container does not stay up: %s. Its last lines are in the record.", words)}
 	case d.State != "running":
 		return sign{words: "the container is " + d.State}
@@ -99,8 +99,8 @@ func (c *Core) look(ctx context.Context, p proof) sign {
 	return c.ask(ctx, d, p)
 }
 
-// endWords say how a container ended.
-func endWords(d ContainerDetail) string {
+// exitedWords say how a container ended.
+func exitedWords(d ContainerDetail) string {
 	k := known{detail: d, container: d.Container, inspected: true}
 	return k.exit()
 }
@@ -177,7 +177,7 @@ func (r *deployRun) stands(ctx context.Context) error {
 		return nil // an engine that is away says nothing about the container
 	}
 	if err == nil && (d.State != "running" || d.Restarts > 0) {
-		err = Errorf(CodeConflict, "The new version ended after it had passed its health check: it %s.", endWords(d))
+		err = Errorf(CodeConflict, "The new version ended after it had passed its health check: it %s.", exitedWords(d))
 	}
 	return err
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -233,19 +231,6 @@ func (r *deployRun) test(ctx context.Context) (string, error) {
 		return "", Errorf(CodeConflict, "The image's own test (%s) ended with exit code %d; its last lines are in the record.", cutLine(strings.Join(r.def.Test, " ")), code)
 	}
 	return words + ", its test passes", nil
-}
-
-// checkImage refuses an image of another machine, and one that brings labels which are ours to set.
-func checkImage(image ImageDetail) error {
-	if image.Architecture != "" && image.Architecture != runtime.GOARCH {
-		return Errorf(CodeConflict, "The image is built for %s, and this server is %s.", SafeText(image.Architecture), runtime.GOARCH)
-	}
-	for _, name := range slices.Sorted(maps.Keys(image.Labels)) {
-		if strings.HasPrefix(name, "traefik.") {
-			return Errorf(CodeConflict, "The image brings the label %s. Routing is set by the definition alone: take the label out of the Dockerfile.", shortText(name))
-		}
-	}
-	return nil
 }
 
 // releaseTag is the tag that keeps a release's image on the engine. Repository names are in lower case.

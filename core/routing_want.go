@@ -2,10 +2,8 @@ package core
 
 import (
 	"cmp"
-	"net"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 )
 
@@ -114,9 +112,4 @@ func (w wantedRoute) target() (SwitchTarget, bool) {
 		}
 	}
 	return t, t.Validate() == nil
-}
-
-// URL is the target as Traefik calls it.
-func (t SwitchTarget) URL() string {
-	return "http://" + net.JoinHostPort(t.Alias, strconv.Itoa(t.Port))
 }

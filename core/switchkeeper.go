@@ -63,7 +63,7 @@ func (c *Core) tendSwitch(ctx context.Context, w wantedRoute) error {
 		return nil
 	}
 	if c.ship.Locks != nil {
-		unlock, err := c.ship.Locks.Lock(w.container, c.charter.Title+" renders the switch file of "+w.service)
+		unlock, err := c.ship.Locks.Lock(w.service, c.charter.Title+" renders the switch file of "+w.service)
 		if err != nil {
 			return err
 		}

@@ -1,13 +1,26 @@
 package core
 
-import "strings"
+import (
+	"net"
+	"strconv"
+	"strings"
+)
 
 // maxDNSLabel bounds one part of a name that is looked up.
 const maxDNSLabel = 63
 
+// CheckSwitched refuses what cannot be the name of a service that a switch leads: it is the name of a file and a key in it.
+// A first underscore, which files of the configuration have that all routes share, is no service's.
+func CheckSwitched(service string) error {
+	if !validName(service) {
+		return Errorf(CodeInvalid, "%q cannot be the name of a routed service: letters, digits, dots, dashes and underscores, a letter or digit first, at most %d.", shortText(service), maxServiceName)
+	}
+	return nil
+}
+
 // Validate refuses a target that Traefik could not look up, or that could end its quotes in a file.
 func (t SwitchTarget) Validate() error {
-	if err := CheckServiceName(t.Service); err != nil {
+	if err := CheckSwitched(t.Service); err != nil {
 		return err
 	}
 	if !validName(t.Alias) {
@@ -22,4 +35,9 @@ func (t SwitchTarget) Validate() error {
 		return Errorf(CodeInvalid, "%d is not a port: 1 to 65535.", t.Port)
 	}
 	return nil
+}
+
+// URL is the target as Traefik calls it.
+func (t SwitchTarget) URL() string {
+	return "http://" + net.JoinHostPort(t.Alias, strconv.Itoa(t.Port))
 }

@@ -45,7 +45,7 @@ func (s *Switch) Target(ctx context.Context, service string) (core.SwitchTarget,
 	if err := s.enter(ctx, "Target"); err != nil {
 		return core.SwitchTarget{}, err
 	}
-	if err := core.CheckServiceName(service); err != nil {
+	if err := core.CheckSwitched(service); err != nil {
 		return core.SwitchTarget{}, err
 	}
 	s.mu.Lock()
@@ -65,7 +65,7 @@ func (s *Switch) Remove(ctx context.Context, service string) error {
 	if err := s.enter(ctx, "Remove"); err != nil {
 		return err
 	}
-	if err := core.CheckServiceName(service); err != nil {
+	if err := core.CheckSwitched(service); err != nil {
 		return err
 	}
 	s.mu.Lock()

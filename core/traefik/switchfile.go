@@ -20,7 +20,7 @@ const comment = mark + " by one rename, at each deployment.\n" +
 
 // fileOf is a service's file below MATRX_ROOT/traefik.
 func fileOf(service string) (string, error) {
-	if err := core.CheckServiceName(service); err != nil {
+	if err := core.CheckSwitched(service); err != nil {
 		return "", err
 	}
 	return path.Join(dynamicDir, service+".yml"), nil
