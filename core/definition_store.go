@@ -12,7 +12,6 @@ import (
 // definitionsTable holds the newest version of each service's definition.
 const definitionsTable = "definitions"
 
-
 // definitionOf gives the newest definition of a service.
 func (c *Core) definitionOf(service string) (DefinitionVersion, error) {
 	dv, ok := rowOf[DefinitionVersion](c, definitionsTable, service)
