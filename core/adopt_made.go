@@ -16,9 +16,3 @@ type MadeContainer struct {
 type MadeReader interface {
 	MadeContainer(ctx context.Context, id string) (MadeContainer, error)
 }
-
-// EnvReader reads what containers were given.
-type EnvReader interface {
-	// ContainerEnv gives every variable of a container, those of its image too. They are secrets.
-	ContainerEnv(ctx context.Context, id string) (map[string]string, error)
-}

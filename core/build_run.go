@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"time"
 
@@ -200,10 +201,21 @@ func (b *building) build(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	spec := BuildSpec{Context: tar, Dockerfile: dockerfile, Args: b.src.Args, Labels: imageLabels(b.row, b.c.now()), Tag: b.row.Tag,
+	spec := BuildSpec{Context: tar, Dockerfile: dockerfile, Args: withCommit(b.src.Args, b.row.Commit.SHA), Labels: imageLabels(b.row, b.c.now()), Tag: b.row.Tag,
 		Fresh: b.row.Fresh, Memory: b.c.buildMemory()}
 	image, err := b.c.ship.Images.BuildImage(ctx, spec, b.print)
 	return image, errors.Join(err, tar.Close())
+}
+
+// argCommit is the build argument by which a Dockerfile may learn the commit: the context is an archive, which has no
+// repository to ask.
+const argCommit = "MATRX_COMMIT"
+
+// withCommit adds the commit to the arguments of a definition.
+func withCommit(args map[string]string, sha string) map[string]string {
+	all := map[string]string{argCommit: sha}
+	maps.Copy(all, args)
+	return all
 }
 
 // buildMemory bounds each step of a build to three quarters of the server's memory, so that what runs goes on running.

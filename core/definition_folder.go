@@ -81,9 +81,3 @@ func (c *Core) renewFolder(ctx context.Context, d Definition) {
 		c.log.Warn("the service's folder is not up to date", "service", d.Service, "err", err)
 	}
 }
-
-// RenderEnvFile writes values as a .env file that ParseEnvFile and docker compose read back as they are.
-func RenderEnvFile(values map[string]string) []byte { return renderEnvFile(values) }
-
-// ParseEnvFile reads the text of a .env file. Errors name the line and never show a value.
-func ParseEnvFile(text string) (map[string]string, error) { return parseEnvFile(text) }

@@ -66,7 +66,7 @@ func (r *planeRig) reveal(version int) map[string]string {
 	return got.Values
 }
 
-func names(view core.EnvView) string {
+func envNames(view core.EnvView) string {
 	var list []string
 	for _, n := range view.Names {
 		mark := ""
@@ -80,13 +80,13 @@ func names(view core.EnvView) string {
 
 func TestAnEnvIsEditedUndoneAndMarkedWhereAnOlderOneRuns(t *testing.T) {
 	r := envPlane(t, "1", "k1")
-	if view := r.setEnv("A", "1", "B", "2", "C", "3"); view.Version != 1 || view.Running != 1 || names(view) != "A B C" || view.Problem != "" {
+	if view := r.setEnv("A", "1", "B", "2", "C", "3"); view.Version != 1 || view.Running != 1 || envNames(view) != "A B C" || view.Problem != "" {
 		t.Errorf("first: %+v", view)
 	}
 	view, err := core.SetEnv.Run(r.as(core.RoleOperator), r.core, core.SetEnvIn{
 		ServiceIn: demoIn(), Set: map[string]core.Secret{"B": "two"}, Remove: []string{"C"}, Paste: "D='4\n5' # x\n", Base: 1,
 	})
-	if err != nil || view.Version != 2 || names(view) != "A B* D*" || view.History[0].Note != "set B, D; removed C" || view.History[0].By != "ann" {
+	if err != nil || view.Version != 2 || envNames(view) != "A B* D*" || view.History[0].Note != "set B, D; removed C" || view.History[0].By != "ann" {
 		t.Errorf("second: %+v, %v", view, err)
 	}
 	if got, want := r.reveal(0), (map[string]string{"A": "1", "B": "two", "D": "4\n5"}); !maps.Equal(got, want) {
@@ -96,7 +96,7 @@ func TestAnEnvIsEditedUndoneAndMarkedWhereAnOlderOneRuns(t *testing.T) {
 		t.Errorf("the same value again made version %d", view.Version)
 	}
 	view, err = core.UndoEnv.Run(r.as(core.RoleOperator), r.core, core.UndoEnvIn{ServiceIn: demoIn(), Version: 1})
-	if err != nil || view.Version != 3 || names(view) != "A B C" || len(view.History) != 3 {
+	if err != nil || view.Version != 3 || envNames(view) != "A B C" || len(view.History) != 3 {
 		t.Errorf("undone: %+v, %v", view, err)
 	}
 	if got, want := r.reveal(3), r.reveal(1); !maps.Equal(got, want) {
@@ -110,8 +110,8 @@ func TestTheContainersLabelTellsWhichVersionRuns(t *testing.T) {
 		names   string
 	}{"0": {0, "A*"}, "": {-1, "A"}, "7": {7, "A"}} {
 		view := envPlaneWithA(t, label)
-		if view.Running != want.running || names(view) != want.names {
-			t.Errorf("label %q: running %d, %s", label, view.Running, names(view))
+		if view.Running != want.running || envNames(view) != want.names {
+			t.Errorf("label %q: running %d, %s", label, view.Running, envNames(view))
 		}
 	}
 }
@@ -181,7 +181,7 @@ func TestAWrongKeyIsNamedAndTheEnvCanStillBeReplacedWhole(t *testing.T) {
 	})
 	other.wait(10*time.Second, "ship-demo is known", func() bool { _, ok := other.known("ship-demo"); return ok })
 	view, err := core.ShowEnv.Run(other.as(core.RoleViewer), other.core, demoIn())
-	if err != nil || !strings.Contains(view.Problem, key) || names(view) != "A B" {
+	if err != nil || !strings.Contains(view.Problem, key) || envNames(view) != "A B" {
 		t.Errorf("shown: %+v, %v", view, err)
 	}
 	for _, run := range []func() error{

@@ -15,19 +15,7 @@ import (
 	dockersdk "github.com/moby/moby/client"
 )
 
-var (
-	_ core.EnvReader  = (*Docker)(nil)
-	_ core.MadeReader = (*Docker)(nil)
-)
-
-// ContainerEnv gives every variable of a container, those of its image too.
-func (d *Docker) ContainerEnv(ctx context.Context, id string) (map[string]string, error) {
-	res, err := d.inspect(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return envOf(res.Container.Config.Env), nil
-}
+var _ core.MadeReader = (*Docker)(nil)
 
 // envOf reads NAME=VALUE.
 func envOf(list []string) map[string]string {
