@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	buildKind         = "build.start" // the kind of its job
-	buildCleanWait    = 30 * time.Second
-	maxDefinitionText = 256 << 10 // bytes of a compose file
+	buildKind      = "build.start" // the kind of its job
+	buildCleanWait = 30 * time.Second
 )
 
 // Validate refuses an empty name, and a ref that is none.
