@@ -12,6 +12,9 @@ import (
 // definitionsTable holds the newest version of each service's definition.
 const definitionsTable = "definitions"
 
+// maxDefinitionText bounds the text of a definition, in bytes.
+const maxDefinitionText = 256 << 10
+
 // definitionOf gives the newest definition of a service.
 func (c *Core) definitionOf(service string) (DefinitionVersion, error) {
 	dv, ok := rowOf[DefinitionVersion](c, definitionsTable, service)
