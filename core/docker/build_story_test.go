@@ -57,3 +57,25 @@ func noBuilders(t *testing.T, r *rig) {
 		t.Errorf("%d containers are left", img.UsedBy)
 	}
 }
+
+func TestTwoPlanesThatMakeANetworkAtOnceEndWithOne(t *testing.T) {
+	r := newRig(t, "")
+	other, err := Open(Config{Host: r.api.DaemonHost()})
+	check(t, err)
+	t.Cleanup(func() { check(t, other.Close()) })
+	ctx := bounded(t, time.Minute)
+	for range 5 {
+		name := r.Name(t)
+		errs := make(chan error, 2)
+		for _, d := range []*Docker{r.d, other} {
+			go func() { errs <- d.EnsureNetwork(ctx, name, true, nil) }()
+		}
+		check(t, <-errs)
+		check(t, <-errs)
+		same, err := r.d.networksNamed(ctx, name)
+		check(t, err)
+		if len(same) != 1 {
+			t.Errorf("%d networks", len(same))
+		}
+	}
+}
