@@ -6,14 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
-
-	"github.com/google/renameio/v2"
 )
 
 // maxAccessFile bounds the files that keys are read from, in bytes.
@@ -115,30 +111,8 @@ func readShared(path string) ([]byte, keyring, error) {
 	return raw, ring, nil
 }
 
-// readAccessFile reads a small regular file that only its owner and root can have written.
-func readAccessFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, errors.New("it is not a regular file")
-	case info.Mode().Perm()&0o022 != 0:
-		return nil, fmt.Errorf("others may write it (mode %04o): chmod go-w", info.Mode().Perm())
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := io.ReadAll(io.LimitReader(f, maxAccessFile+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	if len(raw) > maxAccessFile {
-		return nil, fmt.Errorf("it is larger than %s", FormatBytes(maxAccessFile))
-	}
-	return raw, nil
-}
+// readAccessFile reads a file that keys come from.
+func readAccessFile(path string) ([]byte, error) { return readOwnFile(path, maxAccessFile) }
 
 // share writes the people of the store for the other plane unless the file holds just these. The caller holds changes.
 // What cannot be written now is tried again at the next look, and so is a file that somebody else touched.
@@ -180,15 +154,5 @@ func writeShared(path string, raw []byte) error {
 	if found, err := readAccessFile(path); err == nil && bytes.Equal(found, raw) {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	file, err := renameio.NewPendingFile(path, renameio.WithStaticPermissions(0o600))
-	if err != nil {
-		return err
-	}
-	if _, err := file.Write(raw); err != nil {
-		return errors.Join(err, file.Cleanup())
-	}
-	return errors.Join(file.CloseAtomicallyReplace(), file.Cleanup())
+	return replaceFile(path, raw)
 }

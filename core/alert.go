@@ -2,16 +2,27 @@ package core
 
 import "time"
 
+// The causes of alerts that end by themselves when what caused them does.
+const (
+	CauseCrashLoop   = "crash loop"
+	CauseUnhealthy   = "unhealthy" // or down
+	CauseDeployment  = "deployment failed"
+	CauseCertificate = "certificate"
+	CauseDisk        = "disk"
+	CauseEngine      = "engine"
+	CauseJournal     = "journal"
+)
+
 // Alert is one thing that people were told about: a row of the table "alerts", keyed by id.
 type Alert struct {
 	ID      string    `json:"id"`
 	At      time.Time `json:"at"`
 	Service string    `json:"service,omitempty"`
-	Cause   string    `json:"cause"` // crash loop, unhealthy, deployment failed, certificate, disk
+	Cause   string    `json:"cause"` // CauseUnhealthy and its like
 	Title   string    `json:"title"`
 	Text    string    `json:"text"`
 	Over    time.Time `json:"over"`              // zero while it lasts
-	Sent    bool      `json:"sent"`              // to every address
+	Sent    bool      `json:"sent"`              // to every address: that it is there, or that it is over
 	Problem string    `json:"problem,omitempty"` // why it was not
 }
 

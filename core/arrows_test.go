@@ -81,8 +81,10 @@ func TestOnlyTheHTTPDoorAndAdaptersImportHTTP(t *testing.T) {
 // TestOnlyItsAdapterImportsAnSDK keeps each SDK in the one package that is named after what it talks to.
 func TestOnlyItsAdapterImportsAnSDK(t *testing.T) {
 	owners := map[string]string{
-		"github.com/moby/moby/": module + "core/docker",
-		"github.com/jackc/pgx/": module + "core/postgres",
+		"github.com/moby/moby/":              module + "core/docker",
+		"github.com/jackc/pgx/":              module + "core/postgres",
+		"filippo.io/age":                     module + "core/age",
+		"github.com/nicholas-fedor/shoutrrr": module + "core/notify",
 	}
 	for _, p := range goList(t, "./...") {
 		for _, dep := range p.Imports {

@@ -41,7 +41,7 @@ type census struct {
 }
 
 // takeCensus sorts containers by service. When several claim one name the newest that runs is the service, else the
-// newest.
+// newest; what a deployment made beside the service's own never is while there is another.
 func takeCensus(list []Container) census {
 	c := census{list, map[string]claim{}, make(map[string]identity, len(list))}
 	byName := map[string][]claim{}
@@ -58,8 +58,8 @@ func takeCensus(list []Container) census {
 		first := claims[0]
 		for _, other := range claims[1:] {
 			first.others = append(first.others, other.container.Name+" "+other.container.Short())
-			if other.container.State == "running" {
-				first.rivals++
+			if _, mark := cutMark(other.container.Name); mark == "" && other.container.State == "running" {
+				first.rivals++ // those of a deployment under way are none
 			}
 		}
 		c.claims[name] = first
@@ -78,9 +78,13 @@ func (c census) running() int {
 	return n
 }
 
-// before orders the containers that claim one name: running ones first, then the newest.
+// before orders the containers that claim one name: those of a deployment under way last, running ones first, then the newest.
 func before(a, b Container) bool {
+	_, markA := cutMark(a.Name)
+	_, markB := cutMark(b.Name)
 	switch {
+	case (markA == "") != (markB == ""):
+		return markA == ""
 	case (a.State == "running") != (b.State == "running"):
 		return a.State == "running"
 	case !a.Created.Equal(b.Created):

@@ -45,6 +45,7 @@ type ShipParts struct {
 	Switch      Switch
 	Through     RouteProber
 	Folders     FolderWriter
+	Made        MadeReader
 }
 
 // FolderWriter writes what is derived for people and the other control plane: small files below MATRX_ROOT, by temporary
@@ -74,12 +75,17 @@ type Core struct {
 	now     func() time.Time
 
 	writes   sync.Mutex // held while rows are versioned and appended
+	defining sync.Mutex // held while a definition is judged and written
 	state    *state
 	late     lateOutcomes
 	services *services
 	jobs     *jobs
+	deploys  *deploys
 	access   *access
 	shells   *shells
+	shared   *sharing
+	alerts   *alerts
+	envs     sync.Mutex // held while a version of an env is made
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -104,14 +110,23 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	}
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
+	c.shared = newSharing(c)
+	c.deploys = newDeploys(c)
 	c.jobs, c.access, c.shells, c.services = newJobs(c), newAccess(c), newShells(c), newServices(c, p)
+	c.alerts = newAlerts(c)
 	c.applySettings()
+	c.deploys.findOpen()
 	left := c.state.openAudit()
 	decided := c.interruptOpen(own, left)
 	c.wg.Go(func() { c.keepRecording(own, left, decided) })
+	c.wg.Go(func() { c.forgetImages(own) })
 	c.wg.Go(func() { c.access.run(own) })
 	c.wg.Go(func() { c.services.run(own) })
 	c.wg.Go(func() { c.shells.run(own) })
+	c.wg.Go(func() { c.shared.run(own) })
+	c.wg.Go(func() { c.alerts.run(own) })
+	c.wg.Go(func() { c.keepSwitches(own) })
+	c.wg.Go(func() { c.deploys.keep(own) })
 	return c, nil
 }
 
@@ -156,7 +171,7 @@ const recordEvery = 5 * time.Second
 // interruptOpen gives every action that the last process left open its outcome, and tells whether that is on record.
 // Nothing may stay "running".
 func (c *Core) interruptOpen(ctx context.Context, left []string) bool {
-	err := errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx))
+	err := errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx), c.interruptBuilds(ctx))
 	if err != nil {
 		c.log.Error("what the last process left open is not on record yet", "err", err)
 	}
@@ -175,9 +190,9 @@ func (c *Core) keepRecording(ctx context.Context, left []string, decided bool) {
 		case <-tick.C:
 		}
 		if !decided {
-			decided = errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx)) == nil
+			decided = errors.Join(c.interruptAudit(ctx, left), c.jobs.interrupt(ctx), c.interruptBuilds(ctx)) == nil
 		}
-		if err := errors.Join(c.saveOutcomes(ctx), c.jobs.saveLate(ctx)); err != nil {
+		if err := errors.Join(c.saveOutcomes(ctx), c.jobs.saveLate(ctx), c.deploys.saveLate(ctx)); err != nil {
 			c.log.Debug("outcomes not written yet", "waiting", c.late.count(), "err", err)
 		}
 	}

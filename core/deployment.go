@@ -25,8 +25,8 @@ const (
 	StepSwitch    = "switch route"
 	StepRoute     = "see route"
 	StepDrain     = "drain"
+	StepRename    = "rename" // before the old one is stopped: its name leads to the new one while it takes its time to end
 	StepStop      = "stop old"
-	StepRename    = "rename"
 	StepObserve   = "observe"
 	StepKeep      = "keep images"
 	StepReturn    = "return to old" // only after a failure

@@ -11,9 +11,10 @@ type EnvVersion struct {
 	By      string    `json:"by"`
 	Note    string    `json:"note,omitempty"` // "set A, B; removed C"
 	Names   []string  `json:"names"`          // sorted
-	Sealed  []byte    `json:"sealed"`         // of a JSON object of names and values; empty when there are no names
+	Sealed  []byte    `json:"sealed"`         // of an envContent
 	KeyID   string    `json:"key_id,omitempty"`
-	// Marks tell values apart without showing them: a keyed digest by name, so that what changed can be named.
+	// Marks tell values apart without showing them: a digest by name, so that what changed can be named. Its key is in
+	// Sealed alone, so whoever has the row cannot try values out.
 	Marks map[string]string `json:"marks,omitempty"`
 }
 

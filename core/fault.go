@@ -38,13 +38,15 @@ func (s Severity) weight() int {
 
 // faultInput is everything that faults come from.
 type faultInput struct {
-	now     time.Time
-	charter Charter
-	engine  EngineState
-	rows    map[string]*known
-	host    HostUsage
-	journal JournalHead
-	logs    LogStats
+	now      time.Time
+	charter  Charter
+	engine   EngineState
+	rows     map[string]*known
+	host     HostUsage
+	journal  JournalHead
+	logs     LogStats
+	switches map[string]string // what is wrong with switch files, by service
+	sharing  []string          // what keeps the planes from seeing the same
 }
 
 // faultFact is a fault with what keeps it the same one while its words change.
@@ -72,6 +74,7 @@ func (a faultAges) age(now time.Time, facts []faultFact) []Fault {
 			f.Since = a[key]
 		}
 		faults[i] = f.Fault
+		faults[i].key = f.key
 	}
 	for key := range a {
 		if !seen[key] {
@@ -87,6 +90,7 @@ func faultsOf(in faultInput) []faultFact {
 	facts = append(facts, engineFaults(in)...)
 	facts = append(facts, keepingFaults(in)...)
 	facts = append(facts, serverFaults(in.host)...)
+	facts = append(facts, switchFaults(in)...)
 	for _, k := range in.rows {
 		facts = append(facts, serviceFaults(in, k)...)
 	}
@@ -130,6 +134,10 @@ func keepingFaults(in faultInput) []faultFact {
 	if in.logs.Trouble != "" {
 		facts = append(facts, serverFault(Warning, "logs", "Logs are not kept: "+in.logs.Trouble,
 			"Make room: trim the logs (log-trim) or prune the disk (prune). Live logs still show.", time.Time{}))
+	}
+	for _, trouble := range in.sharing {
+		facts = append(facts, serverFault(Warning, "sharing", trouble,
+			"Look at the files in MATRX_ROOT/state and at the disk; each control plane renders its own again.", time.Time{}))
 	}
 	return facts
 }

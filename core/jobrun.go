@@ -112,6 +112,13 @@ func (j *jobRun) stop() {
 	j.cancel()
 }
 
+// stopping tells whether the job was asked to end.
+func (j *jobRun) stopping() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.asked
+}
+
 // finish decides what became of the job. down says that the control plane is ending.
 func (j *jobRun) finish(at time.Time, err error, down bool) {
 	j.update(func() {

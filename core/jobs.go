@@ -222,6 +222,13 @@ func (js *jobs) find(id string) (Job, *jobRun, error) {
 	return job, nil, nil
 }
 
+// runs tells whether a job runs in this process.
+func (js *jobs) runs(id string) bool {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	return js.live[id] != nil
+}
+
 // listJobs lists without the output.
 func listJobs(_ context.Context, c *Core, _ struct{}) ([]Job, error) {
 	byID := map[string]Job{}

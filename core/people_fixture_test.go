@@ -310,6 +310,7 @@ type world struct {
 	engine  *quietEngine
 	logs    *shelf
 	docs    fstest.MapFS
+	ship    ShipParts
 }
 
 func newWorld(t testing.TB) *world {
@@ -325,7 +326,7 @@ func (w *world) open(t testing.TB) *Core {
 	t.Helper()
 	c, err := Open(t.Context(), Parts{
 		Config: w.cfg, Charter: w.charter, Version: "test", Journal: w.journal, Docker: w.engine, Usage: w.engine,
-		Logs: w.logs, Collect: w.logs, Prober: quietHost{}, Proxy: quietHost{}, Host: quietHost{}, Docs: w.docs,
+		Logs: w.logs, Collect: w.logs, Prober: quietHost{}, Proxy: quietHost{}, Host: quietHost{}, Docs: w.docs, Ship: w.ship,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {

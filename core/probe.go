@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -38,13 +39,38 @@ type Route struct {
 	Errors   []string `json:"errors,omitempty"`
 	Provider string   `json:"provider"`
 	// Listens are the addresses of its entry points as the control plane reaches them: "traefik:8443".
-	Listens []string `json:"listens,omitempty"`
+	Listens     []string `json:"listens,omitempty"`
+	Entrypoints []string `json:"entrypoints,omitempty"` // by name
+	Middlewares []string `json:"middlewares,omitempty"` // in order
+	Resolver    string   `json:"resolver,omitempty"`    // of certificates; empty: Traefik's own certificate, or no TLS
+	TLSOptions  string   `json:"tls_options,omitempty"`
+	Priority    int64    `json:"priority,omitempty"` // the highest wins when several match
+}
+
+// Backend is the route's service with its provider. Without one it is the router's own: "ship-demo@docker".
+func (r Route) Backend() string {
+	if r.Service == "" || strings.Contains(r.Service, "@") {
+		return r.Service
+	}
+	return r.Service + "@" + r.Provider
 }
 
 // Proxy is what is asked of Traefik's API.
 type Proxy interface {
 	Routes(ctx context.Context) ([]Route, error)
 	Version(ctx context.Context) (string, error)
+}
+
+// ProxyOverview is what Traefik says of itself as a whole.
+type ProxyOverview struct {
+	Providers []string `json:"providers"` // "Docker", "File"
+	Errors    int      `json:"errors"`    // of HTTP and TCP routers, services and middlewares
+	Warnings  int      `json:"warnings"`
+}
+
+// ProxyOverviewer is a Proxy that also gives an overview.
+type ProxyOverviewer interface {
+	Overview(ctx context.Context) (ProxyOverview, error)
 }
 
 // HostMeter measures the server itself.

@@ -110,9 +110,9 @@ func kindByName(name string) (kind Kind, instance string) {
 }
 
 // containerService is the service a container's own name stands for. A container that was put aside while its service
-// is recreated ("web.old-0123456789ab") still is that service, and compose's "project-web-1" is "project-web".
+// is recreated ("web.old-0123456789ab"), and one that a deployment makes beside it ("web.new-01234567"), still is that service, and compose's "project-web-1" is "project-web".
 func containerService(c Container) string {
-	name := c.Name
+	name, _ := cutMark(c.Name)
 	if base, suffix, ok := strings.Cut(name, ".old-"); ok && base != "" && isHex(suffix) {
 		name = base
 	}

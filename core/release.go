@@ -8,13 +8,14 @@ type Release struct {
 	ID         string     `json:"id"`
 	Service    string     `json:"service"`
 	Plane      string     `json:"plane"`
-	At         time.Time  `json:"at"`    // first made the running one
+	At         time.Time  `json:"at"`    // first made the running one; zero while its deployment runs
 	Image      string     `json:"image"` // id
 	Tag        string     `json:"tag"`   // that keeps the image on the engine
 	Definition Definition `json:"definition"`
 	EnvVersion int        `json:"env_version"` // 0: no env in the store
 	Commit     Commit     `json:"commit"`      // SHA is empty for an image that was not built here, or from a dirty tree
 	Build      string     `json:"build,omitempty"`
+	Unsure     string     `json:"unsure,omitempty"` // what of it is not known for certain: it was recorded from a container that was not deployed
 }
 
 // ReleaseView is a release as the Rollback screen lists it.

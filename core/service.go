@@ -144,6 +144,7 @@ type Fault struct {
 	What     string    `json:"what"`              // "ship-demo-db is down: exited with 0 12 s ago"
 	Do       string    `json:"do"`                // the next step for the operator
 	Since    time.Time `json:"since"`
+	key      string    // what kind of fault: it stays while the words change
 }
 
 // EngineState says whether what is shown is live.

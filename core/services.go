@@ -32,6 +32,7 @@ type services struct {
 	collect LogCollector
 	journal Journal
 	logs    LogStore
+	shared  *sharing
 	log     *slog.Logger
 	now     func() time.Time
 
@@ -49,18 +50,19 @@ type services struct {
 
 	disk diskGauge
 
-	mu      sync.Mutex // guards everything below
-	board   *board
-	engine  EngineState
-	learned time.Time // when the engine was last asked about itself
-	usage   hostUsage
-	faults  faultAges
-	doubt   doubt
-	tracks  map[string]tracked // by container
-	last    *Snapshot
-	stale   bool // last does not show what is known
-	rev     uint64
-	ended   bool // nothing is spawned any more
+	mu       sync.Mutex // guards everything below
+	board    *board
+	engine   EngineState
+	learned  time.Time // when the engine was last asked about itself
+	usage    hostUsage
+	faults   faultAges
+	doubt    doubt
+	switches map[string]string  // what is wrong with switch files, by service
+	tracks   map[string]tracked // by container
+	last     *Snapshot
+	stale    bool // last does not show what is known
+	rev      uint64
+	ended    bool // nothing is spawned any more
 }
 
 // notAsked is the engine's problem until the first answer.
@@ -69,7 +71,7 @@ const notAsked = "It has not been asked yet."
 func newServices(c *Core, p Parts) *services {
 	s := &services{
 		charter: c.charter, project: c.cfg.Project, docker: p.Docker, meter: p.Usage, host: p.Host, prober: p.Prober, collect: p.Collect,
-		journal: p.Journal, logs: p.Logs, log: c.log, now: c.now,
+		journal: p.Journal, logs: p.Logs, shared: c.shared, log: c.log, now: c.now,
 		hub: NewHub[*Snapshot](1), changed: signal(), urgent: signal(), kick: signal(), probes: signal(), looked: signal(),
 		listing: make(chan struct{}, 1), board: newBoard(c.charter, ownContainer()),
 		tracks: map[string]tracked{}, faults: faultAges{}, stale: true,
@@ -200,7 +202,7 @@ func rest(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 
 // snapshot is the state now. It is made at most once for each change.
 func (s *services) snapshot() *Snapshot {
-	head, logs := s.journal.Head(), s.logs.Stats()
+	head, logs, sharing := s.journal.Head(), s.logs.Stats(), s.shared.troubles()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -215,6 +217,7 @@ func (s *services) snapshot() *Snapshot {
 	}
 	snap.Faults = s.faults.age(now, faultsOf(faultInput{
 		now: now, charter: s.charter, engine: s.engine, rows: s.board.rows, host: s.usage.newest, journal: head, logs: logs,
+		switches: s.switches, sharing: sharing,
 	}))
 	sortServices(snap.Services, snap.Faults)
 	s.last, s.stale = snap, false

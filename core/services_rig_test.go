@@ -28,6 +28,7 @@ type planeRig struct {
 	logs    *quietLogs
 	proxy   *scriptedProxy
 	root    string // MATRX_ROOT
+	ship    core.ShipParts
 	surroundings
 }
 
@@ -63,7 +64,7 @@ func (r *planeRig) parts() core.Parts {
 	}
 	return core.Parts{
 		Config: cfg, Charter: core.ManagerCharter(), Version: "test", Journal: r.journal, Docker: r.engine, Usage: r.engine,
-		Logs: r.logs, Collect: r.collect, Prober: r.prober, Proxy: r.proxy, Host: r, Disks: r, Net: r,
+		Logs: r.logs, Collect: r.collect, Prober: r.prober, Proxy: r.proxy, Host: r, Disks: r, Net: r, Ship: r.ship,
 		Docs: fstest.MapFS{"010-start.md": {Data: []byte("# Start\n")}}, Log: slog.New(slog.DiscardHandler),
 	}
 }

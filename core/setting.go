@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,13 +17,34 @@ const (
 	settingCastBytes       = "recordings.max-bytes"
 	settingCastEachBytes   = "recordings.max-bytes-each"
 	settingCastAge         = "recordings.max-age"
+	settingImagesKeep      = "images.keep"
 )
 
 // settingSpec is one row of the table of settings.
 type settingSpec struct {
 	name, fallback, summary string
-	min, max                int64 // bytes, or nanoseconds for an age
-	age                     bool
+	min, max                int64 // in its unit
+	unit                    settingUnit
+}
+
+// settingUnit is what the number of a setting counts.
+type settingUnit int
+
+const (
+	inBytes settingUnit = iota
+	inTime              // nanoseconds
+	inPieces
+)
+
+// format writes a number of the unit.
+func (u settingUnit) format(n int64) string {
+	switch u {
+	case inTime:
+		return FormatAge(time.Duration(n))
+	case inPieces:
+		return strconv.FormatInt(n, 10)
+	}
+	return FormatBytes(n)
 }
 
 // settingSpecs is the table of settings, in menu order. What the environment decides is the default.
@@ -35,12 +57,13 @@ func settingSpecs(cfg Config) []settingSpec {
 		return value
 	}
 	return []settingSpec{
-		{settingLogBytes, either(cfg.LogMaxBytes, "10GiB"), "Bound of all collected logs, in bytes (10GiB)", 16 << 20, 1 << 50, false},
-		{settingLogServiceBytes, "2GiB", "Bound of the collected logs of one service, in bytes (2GiB)", 1 << 20, 1 << 50, false},
-		{settingLogAge, either(cfg.LogMaxAge, "30d"), "Bound of the age of collected logs (30d)", int64(time.Hour), int64(3650 * day), true},
-		{settingCastBytes, "1GiB", "Bound of all recorded shells, in bytes (1GiB)", 1 << 20, 1 << 50, false},
-		{settingCastEachBytes, "64MiB", "Bound of one recorded shell, in bytes (64MiB); the shell ends there", 64 << 10, 4 << 30, false},
-		{settingCastAge, "90d", "Bound of the age of recorded shells (90d)", int64(time.Hour), int64(3650 * day), true},
+		{settingLogBytes, either(cfg.LogMaxBytes, "10GiB"), "Bound of all collected logs, in bytes (10GiB)", 16 << 20, 1 << 50, inBytes},
+		{settingLogServiceBytes, "2GiB", "Bound of the collected logs of one service, in bytes (2GiB)", 1 << 20, 1 << 50, inBytes},
+		{settingLogAge, either(cfg.LogMaxAge, "30d"), "Bound of the age of collected logs (30d)", int64(time.Hour), int64(3650 * day), inTime},
+		{settingCastBytes, "1GiB", "Bound of all recorded shells, in bytes (1GiB)", 1 << 20, 1 << 50, inBytes},
+		{settingCastEachBytes, "64MiB", "Bound of one recorded shell, in bytes (64MiB); the shell ends there", 64 << 10, 4 << 30, inBytes},
+		{settingCastAge, "90d", "Bound of the age of recorded shells (90d)", int64(time.Hour), int64(3650 * day), inTime},
+		{settingImagesKeep, "10", "Images kept for rollbacks, for each service (10)", 1, 100, inPieces},
 	}
 }
 
@@ -51,18 +74,27 @@ type settingRow struct {
 
 // parse reads a value and keeps it within the bounds of the setting.
 func (s settingSpec) parse(value string) (int64, error) {
-	if s.age {
-		d, err := ParseAge(value)
-		if err == nil && (int64(d) < s.min || int64(d) > s.max) {
-			err = Errorf(CodeInvalid, "%s is %s; give %s to %s.", s.name, FormatAge(d), FormatAge(time.Duration(s.min)), FormatAge(time.Duration(s.max)))
-		}
-		return int64(d), err
-	}
-	n, err := ParseBytes(value)
+	n, err := s.read(value)
 	if err == nil && (n < s.min || n > s.max) {
-		err = Errorf(CodeInvalid, "%s is %s; give %s to %s.", s.name, FormatBytes(n), FormatBytes(s.min), FormatBytes(s.max))
+		err = Errorf(CodeInvalid, "%s is %s; give %s to %s.", s.name, s.unit.format(n), s.unit.format(s.min), s.unit.format(s.max))
 	}
 	return n, err
+}
+
+// read reads a number in the unit of the setting.
+func (s settingSpec) read(value string) (int64, error) {
+	switch s.unit {
+	case inTime:
+		d, err := ParseAge(value)
+		return int64(d), err
+	case inPieces:
+		n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+		if err != nil {
+			return 0, Errorf(CodeInvalid, "%s is a number; %q is none.", s.name, SafeText(value))
+		}
+		return n, nil
+	}
+	return ParseBytes(value)
 }
 
 // value is what is in force: the stored value, or the default when there is none or a newer release wrote what this one

@@ -21,7 +21,8 @@ func (c Commit) Short() string { return c.SHA[:min(12, len(c.SHA))] }
 // Git reads repositories. Each service's is kept as a bare mirror below MATRX_ROOT; every call has a deadline and a bound
 // on size, runs no hook, asks nobody for a password, and fetches nothing but what was named.
 type Git interface {
-	// Fetch brings the mirror of a service up to date and gives the commit that ref names now.
+	// Fetch brings the mirror of a service up to date and gives the commit that ref names now. With an error comes the
+	// commit that it named last, when there is one.
 	Fetch(ctx context.Context, service string, src Source, out func(line string)) (Commit, error)
 	// Commit gives one commit that the mirror has. CodeNotFound when it has not.
 	Commit(ctx context.Context, service, sha string) (Commit, error)

@@ -189,6 +189,25 @@ func all[T any](s *state, table string) []T {
 	return rows
 }
 
+// bodies are the rows of a table as they were written. The map is the caller's.
+func (s *state) bodies(table string) map[string]json.RawMessage {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	bodies := make(map[string]json.RawMessage, len(s.tables[table]))
+	for key, r := range s.tables[table] {
+		bodies[key] = r.body
+	}
+	return bodies
+}
+
+// body is one row as it was written.
+func (s *state) body(table, key string) (json.RawMessage, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r, ok := s.tables[table][key]
+	return r.body, ok
+}
+
 // changes counts the changes of a table. While it stays, so does what all gives.
 func (s *state) changes(table string) uint64 {
 	s.mu.RLock()

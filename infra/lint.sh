@@ -39,7 +39,7 @@ main() {
 		check "vet $module" in_module "$module" go vet -tags "$tags" ./...
 		check "staticcheck $module" in_module "$module" "$staticcheck" -tags "$tags" ./...
 	done
-	scripts=(infra/*.sh infra/postgres/entrypoint.sh .ci/run)
+	scripts=(infra/*.sh infra/images/postgres/entrypoint.sh .ci/run)
 	check shellcheck shellcheck -x -a "${scripts[@]}"
 	((found == 0)) || die "$found linters found something"
 }

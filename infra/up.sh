@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings up the local stack: engine, Traefik, Postgres, both control planes and the sample instance. Run it as
 # often as you like: it makes what is missing, replaces what changed and leaves the rest alone.
-# Settings, all optional: MATRX_PROJECT MATRX_PORT_SHIFT MATRX_DOMAIN MATRX_SERVER_NAME MATRX_DEBIAN_MIRROR.
+# Settings, all optional: infra/README.md.
 set -euo pipefail
 
 # shellcheck source=lib/all.sh
@@ -9,9 +9,15 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
 
 make_images() {
 	base_image
+	tools_image
+	builder_image
 	traefik_image
+	images[traefik-base]=$built_image
+	folder_image traefik-service infra/traefik "TRAEFIK_IMAGE=$built_image"
 	images[traefik]=$built_image
 	postgres_image
+	images[postgres-base]=$built_image
+	folder_image postgres-service infra/postgres "POSTGRES_IMAGE=$built_image"
 	images[postgres]=$built_image
 	plane_image matrx-manager manager
 	images[manager]=$built_image
@@ -19,38 +25,6 @@ make_images() {
 	images[deploy]=$built_image
 	sample_image
 	images[sample]=$built_image
-}
-
-make_networks() {
-	ensure_network "${prefix}proxy"
-	ensure_network "${prefix}control" --internal
-	ensure_network "${prefix}ship-demo" --internal
-}
-
-make_services() {
-	define_traefik
-	define_shared_postgres
-	define_demo
-	define_manager
-	define_deploy
-}
-
-# make_repository keeps the sample's source as an instance's repository: bare, branch main, one commit for each change.
-make_repository() {
-	local repository=$local_dir/git/ship-sample.git index tree head='' parent=()
-	[[ -d $repository ]] || git init -q --bare --initial-branch=main "$repository"
-	index=$(mktemp -u "$local_dir/git/index.XXXXXX")
-	export GIT_DIR=$repository GIT_INDEX_FILE=$index
-	git --work-tree="$repo/infra/sample" add -A -- . ':!service.sh'
-	tree=$(git write-tree)
-	rm -f "$index"
-	head=$(git rev-parse -q --verify refs/heads/main) && parent=(-p "$head")
-	if [[ -z $head || $(git rev-parse "$head^{tree}") != "$tree" ]]; then
-		head=$(git -c user.name=matrx-ship -c user.email=matrx-ship@localhost commit-tree "${parent[@]}" -m "Sample app" "$tree")
-		git update-ref refs/heads/main "$head"
-	fi
-	unset GIT_DIR GIT_INDEX_FILE
-	say "source of the sample app: $repository (${head:0:12})"
 }
 
 # seen_working asks each service the way a user would; what does not answer fails the whole.
@@ -83,7 +57,7 @@ expect() {
 	local service=$prefix$1 deadline=$((SECONDS + 60)) restarts
 	shift
 	until "$@"; do
-		restarts=$(docker inspect --format '{{.RestartCount}}' "$service")
+		restarts=$(docker inspect --format '{{.RestartCount}}' "$service" 2>&1) || die "there is no container $service"
 		((SECONDS < deadline && restarts < 4)) || not_ready "$service"
 		sleep 0.3
 	done
@@ -98,7 +72,7 @@ not_ready() {
 describe_stack() {
 	jq -n --arg project "$project" --arg prefix "$prefix" --arg domain "$domain" --arg key "$local_key" \
 		--arg root "$matrx_root" --arg socket "$docker_socket" --arg base "$base" \
-		--arg sample "${images[sample]}" --arg postgres "${images[postgres]}" --arg traefik "${images[traefik]}" \
+		--arg sample "${images[sample]}" --arg postgres "${images[postgres-base]}" --arg traefik "${images[traefik-base]}" \
 		--argjson manager_ssh "$port_manager_ssh" --argjson manager_http "$port_manager_http" \
 		--argjson deploy_ssh "$port_deploy_ssh" --argjson deploy_http "$port_deploy_http" \
 		--argjson web "$port_web" --argjson websecure "$port_websecure" \
@@ -138,16 +112,20 @@ main() {
 	step "Engine"
 	ensure_engine
 	refuse_second_checkout
+	step "Folders and sources"
+	prepare_root
+	read_checkout
+	planes_source
+	sample_source
 	step "Images"
 	make_images
-	step "Keys and folders"
+	step "Keys and secrets"
+	ship_program
 	ensure_keys
-	prepare_root
-	make_repository
-	step "Networks"
-	make_networks
+	ensure_secrets
+	write_vars
 	step "Services"
-	make_services
+	apply_definitions
 	step "Looking whether it works"
 	seen_working
 	describe_stack

@@ -195,7 +195,7 @@ func (c *conn) end(reason string, grace time.Duration) {
 	for _, s := range c.live() {
 		s.end(reason, grace)
 	}
-	c.srv.owned.Go(func() {
+	c.srv.spawn(func() {
 		c.running.Wait()
 		c.drop(reason)
 	})

@@ -21,6 +21,7 @@ func (quiet) Track(string, string)                                    {}
 func (quiet) Borrow(_, _ string)                                      {}
 func (quiet) Untrack(string)                                          {}
 func (quiet) SetBounds(core.LogBounds)                                {}
+func (quiet) Stats() core.LogStats                                    { return core.LogStats{} }
 func (quiet) Usage(context.Context) (core.HostUsage, error)           { return core.HostUsage{}, nil }
 func (quiet) Routes(context.Context) ([]core.Route, error)            { return nil, nil }
 func (quiet) Version(context.Context) (string, error)                 { return "", nil }

@@ -38,6 +38,7 @@ type Server struct {
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
 	closing bool
+	over    bool          // the last goroutines are waited for: none may begin
 	empty   chan struct{} // closed when closing and no connection is left
 
 	shutdown sync.Once
@@ -221,6 +222,16 @@ func (s *Server) closeIfEmpty() {
 	}
 }
 
+// spawn runs work that a clock began, unless the server waits for its last goroutines already: then no connection is left
+// that it could be for.
+func (s *Server) spawn(work func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.over {
+		s.owned.Go(work)
+	}
+}
+
 // connections lists the connections there are now.
 func (s *Server) connections() []*conn {
 	s.mu.Lock()
@@ -264,6 +275,9 @@ func (s *Server) shutDown(ctx context.Context) error {
 	}
 	select {
 	case <-s.empty:
+		s.mu.Lock()
+		s.over = true
+		s.mu.Unlock()
 		s.owned.Wait()
 	case <-time.After(s.limits.EndGrace):
 		err = errors.Join(err, core.Errorf(core.CodeInternal, "ssh sessions outlive the shutdown"))

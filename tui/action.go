@@ -22,6 +22,7 @@ type action struct {
 type outcome struct {
 	text string
 	then func(scope) Screen // nil stays
+	over Screen             // gives way to then, when it is still on top; nil stays under it
 }
 
 // actionDone is the end of an action; it reaches the frame also when the screen it began on is gone.
@@ -44,6 +45,10 @@ func (a action) label() string {
 
 // act runs an action after the confirmation that its risk asks for.
 func (e *env) act(a action) tea.Cmd {
+	if e.actor.Role < a.info.Role {
+		e.say(noticeWarn, refusal(a.info, e.actor))
+		return nil
+	}
 	if e.running[a.id()] {
 		e.say(noticeWarn, a.label()+" is under way already.")
 		return nil
@@ -52,6 +57,11 @@ func (e *env) act(a action) tea.Cmd {
 		return e.begin(a, "")
 	}
 	return e.over(newConfirm(e, a))
+}
+
+// refusal is why an actor may not, in the words of the operation's own door.
+func refusal(info core.Info, actor core.Actor) string {
+	return info.Name + " needs the role " + info.Role.String() + "; " + actor.Name + " is " + actor.Role.String() + "."
 }
 
 // actionLimit is how long an action may take: longer than a stop with the longest grace and the look at its effect, which
@@ -95,6 +105,9 @@ func (a *App) finish(msg actionDone) tea.Cmd {
 	}
 	a.say(noticeDone, text)
 	if msg.out.then != nil {
+		if msg.out.over != nil && a.screen() == msg.out.over {
+			a.pop()
+		}
 		return a.push(msg.out.then)
 	}
 	return a.screen().Init()
@@ -112,7 +125,7 @@ func doneAction[In any](v verb[In, core.Done], target string, in func(confirm st
 func jobAction[In any](v verb[In, core.Job], target string, in func(confirm string) In, effect ...string) action {
 	return action{v.info, target, effect, func(ctx context.Context, confirm string) (outcome, error) {
 		job, err := v.run(ctx, in(confirm))
-		return outcome{"Job " + job.ID + " has begun: " + v.info.Summary + ".", newJob(job)}, err
+		return outcome{text: "Job " + job.ID + " has begun: " + v.info.Summary + ".", then: newJob(job)}, err
 	}}
 }
 

@@ -105,6 +105,9 @@ func serviceVerbs() []command {
 	verb := func(name, note string, run func(e *env, service string, rest []string) tea.Cmd) command {
 		return command{name, "SERVICE", note, (*env).serviceNames, run, true}
 	}
+	page := func(name string, of func(string) func(scope) Screen) func(*env, string, []string) tea.Cmd {
+		return func(e *env, service string, _ []string) tea.Cmd { return e.openPage(name+" "+service, of(service)) }
+	}
 	act := func(of func(*env, string) action) func(*env, string, []string) tea.Cmd {
 		return func(e *env, service string, _ []string) tea.Cmd { return e.act(of(e, service)) }
 	}
@@ -114,6 +117,15 @@ func serviceVerbs() []command {
 		verb("shell", "a shell in its container, or the command that follows", func(e *env, s string, rest []string) tea.Cmd {
 			return e.openShell(core.OpenShellIn{Service: s, Command: rest})
 		}),
+		verb("deploy", "what a deployment would do, and start it; a commit or branch may follow", func(e *env, s string, rest []string) tea.Cmd {
+			return e.openDeploy(core.DeployIn{ServiceIn: core.ServiceIn{Service: s}, Ref: strings.Join(rest, " ")})
+		}),
+		verb("rollback", "its releases, and the way back to one", page("rollback", newRollback)),
+		verb("changes", "what a deployment would change", page("changes", newChanges)),
+		verb("builds", "its builds and their output", page("builds", newBuilds)),
+		verb("env", "its variables, masked, and their versions", page("env", newEnvScreen)),
+		verb("history", "its deployments", page("deployments", newDeployments)),
+		{"routes", "SERVICE", "what Traefik really routes", (*env).serviceNames, func(e *env, s string, _ []string) tea.Cmd { return e.openPage("routing", newRouting(s)) }, false},
 		verb("restart", "stop and start its container", act((*env).restartAction)),
 		verb("start", "start its container", act((*env).startAction)),
 		verb("stop", "stop its container", act((*env).stopAction)),
@@ -175,6 +187,9 @@ func (e *env) docNames() []string {
 // completions are the whole lines that what is typed may become.
 func (a *App) completions(text string) []string {
 	word, last, hasArg := strings.Cut(strings.TrimLeft(text, " "), " ")
+	if c, ok := findCommand(word); ok && hasArg {
+		word = c.name // a beginning that only one has is its name
+	}
 	var out []string
 	for _, c := range commands() {
 		switch {
@@ -230,7 +245,7 @@ func findCommand(word string) (command, bool) {
 		if c.name == word {
 			return c, true
 		}
-		if strings.HasPrefix(c.name, word) {
+		if strings.HasPrefix(c.name, word) && (len(found) == 0 || found[0].name != c.name) {
 			found = append(found, c)
 		}
 	}

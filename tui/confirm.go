@@ -110,7 +110,7 @@ func (c *confirm) view(w, h int) (string, []string) {
 // buttons is the part that decides.
 func (c *confirm) buttons(w int) []string {
 	if !c.destroys() {
-		no, yes := "  Cancel  ", "  "+firstWord(c.action.info.Summary)+"  "
+		no, yes := "  Cancel  ", "  "+verbOf(c.action.info)+"  "
 		if strings.TrimSpace(yes) == "Cancel" {
 			no = "  Keep it  "
 		}
@@ -124,14 +124,18 @@ func (c *confirm) buttons(w int) []string {
 	case c.wrong:
 		lines = append(lines, c.st.bad.draw("✗ That is not the name."))
 	case c.typed.value() == c.action.target:
-		lines = append(lines, c.st.danger.draw("[  "+firstWord(c.action.info.Summary)+"  ]")+c.st.dim.draw("  enter"))
+		lines = append(lines, c.st.danger.draw("[  "+verbOf(c.action.info)+"  ]")+c.st.dim.draw("  enter"))
 	default:
 		lines = append(lines, c.st.dim.draw("esc cancels"))
 	}
 	return lines
 }
 
-func firstWord(s string) string {
-	word, _, _ := strings.Cut(s, " ")
+// verbOf is what the button that acts is called: the first word of what the operation does.
+func verbOf(info core.Info) string {
+	word, _, _ := strings.Cut(info.Summary, " ")
+	if word == "Roll" {
+		return "Roll back"
+	}
 	return word
 }

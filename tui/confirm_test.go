@@ -59,7 +59,7 @@ func TestEveryWayToSayNoSaysNo(t *testing.T) {
 
 func TestADestroyAsksForTheNameAndTakesNoOther(t *testing.T) {
 	inConsole(t, full(), func(c *console) {
-		c.press("j", "d", "D")
+		c.press("j", "d", "ctrl+x")
 		c.pass(time.Second)
 		c.golden()
 		c.press("enter", "y", "backspace")

@@ -68,6 +68,7 @@ func full() *world {
 	w.logNames = []core.LogService{{Service: "ship-demo", Bytes: 1 << 20, Live: true}, {Service: "ship-old", Bytes: 3 << 20}}
 	w.hits = ending(hits(3)...)
 	w.infra = infrastructure()
+	w.ship = fullShip()
 	return w
 }
 

@@ -146,11 +146,24 @@ func (a *App) crumbs(w int) string {
 	if last > 0 {
 		path = a.st.dim.draw(strings.Join(titles[:last], arrow) + arrow)
 	}
-	var tabs []string
+	left := " " + path + a.st.title.draw(titles[last])
+	return columns(left, a.tabs(w-ansi.StringWidth(left)-4), w)
+}
+
+// tabs names the keys of as many screens as there is room for.
+func (a *App) tabs(w int) string {
+	var b strings.Builder
+	used := 1
 	for _, p := range placeList() {
-		tabs = append(tabs, a.st.key.draw(p.key.Help().Key)+" "+a.st.keyText.draw(p.key.Help().Desc))
+		h := p.key.Help()
+		n := width(h.Key) + 1 + width(h.Desc) + 2
+		if used+n > w {
+			break
+		}
+		used += n
+		b.WriteString(a.st.key.draw(h.Key) + " " + a.st.keyText.draw(h.Desc) + "  ")
 	}
-	return columns(" "+path+a.st.title.draw(titles[last]), strings.Join(tabs, "  ")+" ", w)
+	return strings.TrimSuffix(b.String(), " ")
 }
 
 // bottom is the line being typed, or the newest message, or the selected service.
@@ -173,10 +186,24 @@ func (a *App) bottom(w int) string {
 	if s, ok := a.screen().(filterScreen); ok && s.Filter() != "" {
 		return cut(" "+st.accent.draw("/")+st.text.draw(safe(s.Filter()))+st.dim.draw("  esc clears the filter"), w)
 	}
-	if _, ok := a.screen().(serviceScreen); ok || a.selected == "" {
-		return ""
+	left := ""
+	if _, ok := a.screen().(serviceScreen); !ok && a.selected != "" {
+		left = cut(" "+st.faint.draw("selected ")+st.dim.draw(safe(a.selected)), w)
 	}
-	return cut(" "+st.faint.draw("selected ")+st.dim.draw(safe(a.selected)), w)
+	return columns(left, a.siblingMark(), w)
+}
+
+// siblingMark is how the other control plane does: whoever repairs one of them sees both.
+func (a *App) siblingMark() string {
+	s, ok := a.service(a.charter.Sibling)
+	if !ok {
+		if a.snap == nil {
+			return ""
+		}
+		return a.st.warn.draw("? "+a.charter.SiblingTitle()+" not found") + " "
+	}
+	l := a.st.health(s.Health.State)
+	return a.st.faint.draw(a.charter.SiblingTitle()+" ") + l.style.draw(l.glyph+" "+healthWord(&s)) + " "
 }
 
 // hints is the footer, made of the key table: what the overlay, the line or the screen takes now.
@@ -187,10 +214,14 @@ func (a *App) hints(w int) string {
 	case a.prompt != nil:
 		return hintLine(a.st, w, promptHints()...)
 	}
-	const last = "? help  : command "
-	left := hintLine(a.st, w-len(last)-2, a.working()...)
-	right := a.st.key.draw("?") + a.st.keyText.draw(" help  ") + a.st.key.draw(":") + a.st.keyText.draw(" command ")
-	return columns(left, right, w)
+	all := a.working()
+	last := " help  "
+	shown := hintsThatFit(w-len("? more  : command ")-2, all)
+	if shown < len(all) {
+		last = " more  " // keys than the line has room for
+	}
+	right := a.st.key.draw("?") + a.st.keyText.draw(last) + a.st.key.draw(":") + a.st.keyText.draw(" command ")
+	return columns(hintLine(a.st, w, all[:shown]...), right, w)
 }
 
 // working are the keys that work now, the most useful first, each once.
@@ -199,20 +230,25 @@ func (a *App) working() []key.Binding {
 	if s, ok := a.screen().(serviceScreen); ok && s.Service() != "" {
 		service = onService()
 	}
-	var all []key.Binding
-	if len(own) > 0 && own[0].Help() == keys.open.Help() {
-		all, own = append(all, own[0]), own[1:]
-		all = append(all, service...)
-	}
-	all = append(all, own...)
-	all = append(all, service...)
+	all := append(append([]key.Binding(nil), own...), service...)
 	if _, ok := a.screen().(filterScreen); ok {
 		all = append(all, keys.filter)
 	}
 	if len(a.stack) > 1 {
 		all = append(all, keys.back)
 	}
-	return once(append(all, keys.palette, keys.refresh, keys.quit))
+	return a.allowed(once(append(all, keys.palette, keys.refresh, keys.quit)))
+}
+
+// allowed leaves out what the operator's role may not do.
+func (a *App) allowed(all []key.Binding) []key.Binding {
+	out := make([]key.Binding, 0, len(all))
+	for _, b := range all {
+		if a.duty(b) <= a.actor.Role {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // once leaves out bindings that were there before.

@@ -18,15 +18,16 @@ func everyScreen() map[string][]string {
 	return map[string][]string{
 		"home": {"1"}, "overview": {"1", "d"}, "logs": {"1", "l"}, "terminal": {"3"}, "replay": {"3", "tab", "enter"}, "infra": {"4"}, "jobs": {"5"},
 		"job": {"5", "enter"}, "audit": {"6"}, "access": {"7"}, "keys": {"7", "tab"}, "sessions": {"7", "tab", "tab"}, "diagnose": {"8"}, "settings": {"9"},
-		"docs": {"0"}, "page": {"0", "enter"}, "search": {":", "s", "e", "a", "r", "c", "h", "space", "x", "enter"},
+		"docs": {"0"}, "page": {"0", "enter"}, "deployments": {"H"}, "deployment": {"H", "enter"}, "instances": {"I"}, "alerts": {"!"}, "deploy": {"j", "D"},
+		"rollback": {"j", "R"}, "changes": {"j", "C"}, "builds": {"j", "B"}, "build": {"j", "B", "enter"}, "env": {"j", "v"}, "versions": {"j", "v", "tab"}, "routing": {"j", "o"}, "search": {":", "s", "e", "a", "r", "c", "h", "space", "x", "enter"},
 	}
 }
 
 // everyOverlay is the keys that open each overlay on Home.
 func everyOverlay() map[string][]string {
 	return map[string][]string{
-		"help": {"?"}, "palette": {"ctrl+p"}, "messages": {"m"}, "confirm": {"r"}, "destroy": {"d", "D"}, "command": {":"}, "filter": {"/"},
-		"form": {"9", "e"}, "sheet": {"6", "enter"}, "span": {"l", "T"},
+		"help": {"?"}, "palette": {"ctrl+p"}, "messages": {"m"}, "confirm": {"r"}, "destroy": {"d", "ctrl+x"}, "command": {":"}, "filter": {"/"},
+		"form": {"9", "e"}, "paste": {"j", "v", "p"}, "value": {"j", "v", "e"}, "filters": {"H", "f"}, "begin": {"j", "D", "enter"}, "alert": {"!", "enter"}, "sheet": {"6", "enter"}, "span": {"l", "T"},
 	}
 }
 

@@ -78,6 +78,10 @@ func (h *help) view(w, rows int) (string, []string) {
 func (h *help) draw(s section) []string {
 	lines := []string{h.st.title.draw(s.title)}
 	for _, b := range s.keys {
+		if need := h.duty(b); need > h.actor.Role {
+			lines = append(lines, "  "+h.st.faint.draw(fit(b.Help().Key, 10)+" "+b.Help().Desc+", needs "+need.String()))
+			continue
+		}
 		lines = append(lines, "  "+h.st.key.draw(fit(b.Help().Key, 10))+" "+h.st.keyText.draw(b.Help().Desc))
 	}
 	return append(lines, "")
@@ -142,21 +146,27 @@ func (m *messages) view(w, h int) (string, []string) {
 // hintLine draws as many of the keys as fit.
 func hintLine(st *styles, w int, bindings ...key.Binding) string {
 	var b strings.Builder
-	used := 1
 	b.WriteString(" ")
-	for i, k := range bindings {
-		n := width(k.Help().Key) + 1 + width(k.Help().Desc)
-		if i > 0 {
-			n += 2
-		}
-		if used+n > w {
-			break
-		}
+	for i, k := range bindings[:hintsThatFit(w, bindings)] {
 		if i > 0 {
 			b.WriteString("  ")
 		}
 		b.WriteString(st.key.draw(k.Help().Key) + " " + st.keyText.draw(k.Help().Desc))
-		used += n
 	}
 	return b.String()
+}
+
+// hintsThatFit is how many of the keys fit into a line.
+func hintsThatFit(w int, bindings []key.Binding) int {
+	used := 1
+	for i, k := range bindings {
+		used += width(k.Help().Key) + 1 + width(k.Help().Desc)
+		if i > 0 {
+			used += 2
+		}
+		if used > w {
+			return i
+		}
+	}
+	return len(bindings)
 }

@@ -7,6 +7,7 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/codematrx/matrx-ship/core"
 )
@@ -76,7 +77,13 @@ func (h *home) Back() (tea.Cmd, bool) {
 }
 
 // Keys are those of this screen.
-func (h *home) Keys() []key.Binding { return []key.Binding{keys.open, keys.pane} }
+func (h *home) Keys() []key.Binding {
+	all := []key.Binding{keys.open}
+	if s, ok := h.service(h.Service()); ok && s.State != "running" {
+		all = append(all, keys.start) // what it needs comes first
+	}
+	return append(append(all, onService()...), keys.pane, keys.stop, keys.start)
+}
 
 // Update takes an answer, a newer state or a key in.
 func (h *home) Update(msg tea.Msg) tea.Cmd {
@@ -100,6 +107,10 @@ func (h *home) press(msg tea.KeyPressMsg) tea.Cmd {
 		if h.onFaults {
 			return h.goTo(newDiagnose)
 		}
+	case key.Matches(msg, keys.start) && h.Service() != "":
+		return h.act(h.startAction(h.Service()))
+	case key.Matches(msg, keys.stop) && h.Service() != "":
+		return h.act(h.stopAction(h.Service()))
 	case h.onFaults:
 		h.faults.move(msg, len(h.faultList()))
 	default:
@@ -228,7 +239,7 @@ var homeColumns = []column{
 	colState:    {title: "", min: 1, max: 1},
 	colName:     {title: "SERVICE", min: 16, max: 24, tight: true},
 	colHealth:   {title: "HEALTH", min: 9, max: 9},
-	colDetail:   {title: "WHY", min: 15, max: 40},
+	colDetail:   {title: "WHY", min: 15, max: 40, eager: true},
 	colKind:     {title: "KIND", min: 8, max: 8, drop: 5},
 	colUp:       {title: "UP", min: 6, max: 6, right: true},
 	colRestarts: {title: "RST", min: 3, max: 3, right: true, drop: 2},
@@ -328,13 +339,28 @@ func (h *home) hostLine(w int) string {
 	part := func(name, graph, text string, style style) string {
 		return st.dim.draw(name+" ") + style.draw(graph) + " " + st.text.draw(text)
 	}
-	return cut(" "+strings.Join([]string{
+	return fitting(w, []string{
 		part("cpu", spark(u.History, gw, float64(u.CPUs), cpuOf), cores(u.CPU)+" of "+strconv.Itoa(u.CPUs), st.accent),
 		st.dim.draw("load ") + st.text.draw(cores(u.Load1)),
 		part("mem", gauge(u.Memory, u.MemoryTotal, gw), core.FormatBytes(u.Memory)+" "+percent(u.Memory, u.MemoryTotal), st.fill(u.Memory, u.MemoryTotal)),
 		part("disk", gauge(u.Disk, u.DiskTotal, gw), core.FormatBytes(u.Disk)+" "+percent(u.Disk, u.DiskTotal), st.fill(u.Disk, u.DiskTotal)),
 		st.dim.draw(plural(len(h.snap.Services), "service", "services")),
-	}, "  "), w)
+	})
+}
+
+// fitting puts as many parts into a line as fit whole.
+func fitting(w int, parts []string) string {
+	line := ""
+	for _, p := range parts {
+		if ansi.StringWidth(line)+ansi.StringWidth(p)+2 > w {
+			break
+		}
+		if line != "" {
+			line += " "
+		}
+		line += " " + p
+	}
+	return line
 }
 
 // fill is the colour of something that is filling up.

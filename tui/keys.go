@@ -12,11 +12,15 @@ var keys = struct {
 	// Everywhere.
 	command, palette, filter, help, messages, back, quit, end, refresh, copy, mouse               key.Binding
 	home, logs, terminal, infra, jobs, audit, access, docs, diagnose, settings                    key.Binding
+	deployments, instances, alerts                                                                key.Binding
 	up, down, top, bottom, pageUp, pageDown, open, next, prev, pane, paneBack                     key.Binding
 	svcLogs, svcShell, svcDescribe, svcRestart                                                    key.Binding
+	svcDeploy, svcRollback, svcBuilds, svcChanges, svcEnv, svcRoute                               key.Binding
 	start, stop, recreate, remove, recordings                                                     key.Binding
 	follow, wrapLines, times, invert, minLevel, span, merge, context, search, left, right, expand key.Binding
 	pause, faster, slower, again                                                                  key.Binding
+	goDeploy, ref, sameImage, noCache, emptyEnv, goBack, build, buildFresh, output, cancelBuild   key.Binding
+	cancelDeploy, lastDeploy, files, change, add, drop, paste, reveal, undo, testAlert            key.Binding
 	cancel, prune, person, addKey, role, revoke, edit, verify, filters, live, searchDocs          key.Binding
 	yes, no, choose, switchTo, complete                                                           key.Binding
 }{
@@ -43,6 +47,10 @@ var keys = struct {
 	settings: bind("9", "Settings", "9"),
 	docs:     bind("0", "Docs", "0"),
 
+	deployments: bind("H", "Deployments", "H"),
+	instances:   bind("I", "Instances", "I"),
+	alerts:      bind("!", "Alerts", "!"),
+
 	up:       bind("k", "up", "k", "up"),
 	down:     bind("j", "down", "j", "down"),
 	top:      bind("g", "first", "g", "home"),
@@ -59,12 +67,39 @@ var keys = struct {
 	svcShell:    bind("s", "shell", "s"),
 	svcDescribe: bind("d", "describe", "d"),
 	svcRestart:  bind("r", "restart", "r"),
+	svcDeploy:   bind("D", "deploy", "D"),
+	svcRollback: bind("R", "rollback", "R"),
+	svcBuilds:   bind("B", "builds", "B"),
+	svcChanges:  bind("C", "changes", "C"),
+	svcEnv:      bind("v", "env", "v"),
+	svcRoute:    bind("o", "routing", "o"),
 
 	start:      bind("S", "start", "S"),
 	stop:       bind("X", "stop", "X"),
-	recreate:   bind("R", "recreate", "R"),
-	remove:     bind("D", "remove", "D"),
-	recordings: bind("o", "recordings", "o"),
+	recreate:   bind("F", "force a new container", "F"),
+	remove:     bind("ctrl+x", "remove", "ctrl+x"),
+	recordings: bind("T", "recordings", "T"),
+
+	goDeploy:     bind("enter", "deploy this", "enter"),
+	ref:          bind("e", "other commit", "e"),
+	sameImage:    bind("i", "same image", "i"),
+	noCache:      bind("f", "no cache", "f"),
+	emptyEnv:     bind("z", "allow empty env", "z"),
+	goBack:       bind("enter", "roll back to it", "enter"),
+	build:        bind("a", "build now", "a"),
+	buildFresh:   bind("A", "without cache", "A"),
+	output:       bind("enter", "build output", "enter"),
+	cancelBuild:  bind("x", "cancel build", "x"),
+	cancelDeploy: bind("x", "cancel deployment", "x"),
+	lastDeploy:   bind("enter", "last deployment", "enter"),
+	files:        bind("enter", "files", "enter"),
+	change:       bind("e", "change", "e", "enter"),
+	add:          bind("a", "add", "a"),
+	drop:         bind("x", "remove", "x"),
+	paste:        bind("p", "paste a .env", "p"),
+	reveal:       bind("space", "reveal", "space"),
+	undo:         bind("u", "undo to it", "u", "enter"),
+	testAlert:    bind("t", "send a test", "t"),
 
 	follow:    bind("space", "follow or pause", "space"),
 	wrapLines: bind("w", "wrap", "w"),
@@ -114,13 +149,17 @@ func everywhere() []key.Binding {
 // places are the keys that lead to a screen.
 func places() []key.Binding {
 	return []key.Binding{
-		keys.home, keys.logs, keys.terminal, keys.infra, keys.jobs, keys.audit, keys.access, keys.diagnose, keys.settings, keys.docs,
+		keys.home, keys.logs, keys.deployments, keys.instances, keys.alerts, keys.terminal, keys.infra, keys.jobs, keys.audit, keys.access,
+		keys.diagnose, keys.settings, keys.docs,
 	}
 }
 
 // onService are the keys that the frame takes on any screen where a service is selected.
 func onService() []key.Binding {
-	return []key.Binding{keys.svcLogs, keys.svcShell, keys.svcDescribe, keys.svcRestart}
+	return []key.Binding{
+		keys.svcLogs, keys.svcShell, keys.svcDescribe, keys.svcRestart, keys.svcDeploy, keys.svcRollback, keys.svcChanges,
+		keys.svcBuilds, keys.svcEnv, keys.svcRoute,
+	}
 }
 
 // moving are the keys of every list.

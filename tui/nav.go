@@ -1,6 +1,9 @@
 package tui
 
 import (
+	"slices"
+	"time"
+
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
@@ -14,11 +17,14 @@ type place struct {
 	make func(e *env) func(scope) Screen // its result is nil for Home
 }
 
-// placeList is every such screen, in order of the keys.
+// placeList is every such screen, the most used first.
 func placeList() []place {
 	return []place{
 		{"home", keys.home, func(*env) func(scope) Screen { return nil }},
 		{"logs", keys.logs, func(e *env) func(scope) Screen { return newLogs(e.logServices()...) }},
+		{"deployments", keys.deployments, func(*env) func(scope) Screen { return newDeployments("") }},
+		{"instances", keys.instances, func(*env) func(scope) Screen { return newInstances }},
+		{"alerts", keys.alerts, func(*env) func(scope) Screen { return newAlerts }},
 		{"terminal", keys.terminal, func(*env) func(scope) Screen { return newTerminal }},
 		{"infra", keys.infra, func(*env) func(scope) Screen { return newInfra }},
 		{"jobs", keys.jobs, func(*env) func(scope) Screen { return newJobs }},
@@ -58,8 +64,15 @@ func (a *App) goBack() (tea.Cmd, bool) {
 			return cmd, true
 		}
 	}
-	return nil, a.pop()
+	left := a.pop()
+	if s, ok := a.screen().(returnScreen); left && ok {
+		return s.Return(), true
+	}
+	return nil, left
 }
+
+// returnScreen looks again when the screen above it has been left.
+type returnScreen interface{ Return() tea.Cmd }
 
 // pressService handles the keys that work on any list with a service under the cursor.
 func (a *App) pressService(msg tea.KeyPressMsg) (tea.Cmd, bool) {
@@ -78,15 +91,65 @@ func (a *App) pressService(msg tea.KeyPressMsg) (tea.Cmd, bool) {
 	case key.Matches(msg, keys.svcRestart):
 		return a.act(a.restartAction(name)), true
 	}
+	return a.pressShip(msg, name)
+}
+
+// pressShip handles the keys that build, deploy and configure a service.
+func (a *App) pressShip(msg tea.KeyPressMsg, name string) (tea.Cmd, bool) {
+	switch {
+	case key.Matches(msg, keys.svcDeploy):
+		in := core.DeployIn{ServiceIn: core.ServiceIn{Service: name}}
+		if s, ok := a.screen().(deploysScreen); ok {
+			in = s.Deploys()
+		}
+		return a.openDeploy(in), true
+	case key.Matches(msg, keys.svcRollback):
+		return a.openPage("rollback "+name, newRollback(name)), true
+	case key.Matches(msg, keys.svcBuilds):
+		return a.openPage("builds "+name, newBuilds(name)), true
+	case key.Matches(msg, keys.svcChanges):
+		return a.openPage("changes "+name, newChanges(name)), true
+	case key.Matches(msg, keys.svcEnv):
+		return a.openPage("env "+name, newEnvScreen(name)), true
+	case key.Matches(msg, keys.svcRoute):
+		return a.openPage("routing", newRouting(name)), true
+	}
 	return nil, false
 }
 
-// openLogs shows a service's log, unless that is what is on the screen.
-func (e *env) openLogs(names ...string) tea.Cmd {
-	if s, ok := e.screen().(*logScreen); ok && len(names) == 1 && len(s.query.Services) == 1 && s.query.Services[0] == names[0] {
+// deploysScreen has something of its own to deploy: a build, a commit.
+type deploysScreen interface{ Deploys() core.DeployIn }
+
+// pageScreen is a screen that is not put on top of itself.
+type pageScreen interface{ page() string }
+
+// openPage opens a screen, unless it is what is on the screen.
+func (e *env) openPage(page string, make func(scope) Screen) tea.Cmd {
+	if s, ok := e.screen().(pageScreen); ok && s.page() == page {
 		return nil
 	}
-	return e.push(newLogs(names...))
+	return e.push(make)
+}
+
+// openDeploy plans a deployment.
+func (e *env) openDeploy(in core.DeployIn) tea.Cmd {
+	if s, ok := e.screen().(*deployScreen); ok && s.in == in {
+		return nil
+	}
+	return e.push(newDeploy(in))
+}
+
+// openLogs shows the log of services. On the Logs screen it is that one which changes, so that esc leads back at once.
+func (e *env) openLogs(names ...string) tea.Cmd {
+	s, ok := e.screen().(*logScreen)
+	if !ok {
+		return e.push(newLogs(names...))
+	}
+	if slices.Equal(s.query.Services, names) {
+		return nil
+	}
+	s.query.Services, s.query.Since, s.query.Until, s.query.Tail, s.span = names, time.Time{}, time.Time{}, logTail, ""
+	return s.reload()
 }
 
 // openOverview describes a service, unless that is what is on the screen.
@@ -103,11 +166,16 @@ func (e *env) openShell(in core.OpenShellIn) tea.Cmd {
 		e.say(noticeWarn, "A shell cannot be opened through this door. Use: ssh -t HOST shell "+in.Service)
 		return nil
 	}
+	if need := e.duty(keys.svcShell); e.actor.Role < need {
+		e.say(noticeWarn, "A shell needs the role "+need.String()+"; "+e.actor.Name+" is "+e.actor.Role.String()+".")
+		return nil
+	}
 	if s, ok := e.service(in.Service); ok && s.State != "running" {
 		e.say(noticeWarn, in.Service+" does not run, so no shell can be opened in it. Start it first, or read its log with l.")
 		return nil
 	}
 	in.Cols, in.Rows = e.width, e.height
+	e.say(noticeBusy, "Opening a shell in "+in.Service+" …")
 	return e.shell(in)
 }
 

@@ -16,11 +16,13 @@ import (
 type overview struct {
 	scope
 	scroller
+	ticker
 	name   string
 	detail *core.ServiceDetail
 	err    error // of the last load
 	loaded string
 	audit  []core.AuditEvent
+	runs   runs
 	page   int
 }
 
@@ -49,8 +51,11 @@ func (o *overview) Init() tea.Cmd {
 		o.loaded = s.ID + s.State
 	}
 	return tea.Batch(ask(o.scope, o.src.show, core.ServiceIn{Service: o.name}),
-		ask(o.scope, o.src.audit, core.ListAuditIn{Target: o.name, Limit: 8}))
+		ask(o.scope, o.src.audit, core.ListAuditIn{Target: o.name, Limit: 8}), o.runs.load(o.scope, o.name))
 }
+
+// Return looks again: what was done on the screen above may show here.
+func (o *overview) Return() tea.Cmd { return o.Init() }
 
 // Keys are the actions on the service.
 func (o *overview) Keys() []key.Binding {
@@ -58,7 +63,10 @@ func (o *overview) Keys() []key.Binding {
 	if s, ok := o.current(); ok && s.State != "running" {
 		first, then = then, first
 	}
-	return []key.Binding{keys.svcRestart, keys.svcLogs, keys.svcShell, first, keys.recreate, keys.remove, keys.recordings, then}
+	return []key.Binding{
+		keys.svcDeploy, keys.svcRollback, keys.svcRestart, keys.svcLogs, keys.svcShell, keys.svcChanges, first, keys.svcBuilds, keys.svcEnv, keys.svcRoute,
+		keys.lastDeploy, keys.recreate, keys.remove, keys.recordings, then,
+	}
 }
 
 // Update takes an answer, a newer state or a key in.
@@ -76,6 +84,27 @@ func (o *overview) Update(msg tea.Msg) tea.Cmd {
 		}
 	case tea.KeyPressMsg:
 		return o.press(msg)
+	case tickMsg:
+		if o.due(msg) {
+			return ask(o.scope, o.src.deployments, core.DeploymentsIn{Service: o.name, Limit: 1})
+		}
+	case result[[]core.Deployment]:
+		return o.takeLast(msg)
+	default:
+		o.runs.update(msg)
+	}
+	return nil
+}
+
+// takeLast follows a deployment that runs, and looks at everything again when it has ended.
+func (o *overview) takeLast(r result[[]core.Deployment]) tea.Cmd {
+	ran := o.runs.lives()
+	o.runs.last.take(r)
+	switch {
+	case o.runs.lives():
+		return o.again(o.id, lookAgain)
+	case ran:
+		return o.Init()
 	}
 	return nil
 }
@@ -100,6 +129,8 @@ func (o *overview) press(msg tea.KeyPressMsg) tea.Cmd {
 		return o.act(o.removeAction(o.name))
 	case key.Matches(msg, keys.recordings):
 		return o.push(newTerminal)
+	case key.Matches(msg, keys.lastDeploy) && len(o.runs.last.val) > 0:
+		return o.push(newDeployment(o.runs.last.val[0]))
 	}
 	o.move(msg, o.page)
 	return nil
@@ -167,12 +198,13 @@ func (o *overview) since(s *core.Service) string {
 func (o *overview) sheet(s *core.Service, w int) []string {
 	left := [][]string{o.facts(s), o.health(s), o.places(s)}
 	right := [][]string{o.usage(s, max(w/2-38, 12)), o.mounts(), o.variables(), o.history()}
+	runs := joined(w-1, o.runsLines())
 	if w < 100 {
 		right[0] = o.usage(s, w-42)
-		return joined(w-1, append([][]string{left[0], right[0]}, append(left[1:], right[1:]...)...)...)
+		return append(runs, joined(w-1, append([][]string{left[0], right[0]}, append(left[1:], right[1:]...)...)...)...)
 	}
 	half := w / 2
-	return beside(joined(half-2, left...), joined(w-half-1, right...), half)
+	return append(runs, beside(joined(half-2, left...), joined(w-half-1, right...), half)...)
 }
 
 // joined puts blocks under each other, cut to w cells.

@@ -52,7 +52,7 @@ func TestTheOverviewInspectsAgainWhenTheContainerIsAnother(t *testing.T) {
 }
 
 func TestEveryActionOfTheOverviewRunsItsOperation(t *testing.T) {
-	for press, op := range map[string]string{"S": "service.start", "X": "service.stop", "R": "service.recreate", "r": "service.restart"} {
+	for press, op := range map[string]string{"S": "service.start", "X": "service.stop", "F": "service.recreate", "r": "service.restart"} {
 		inConsole(t, full(), func(c *console) {
 			c.press("j", "d", press)
 			c.pass(time.Second)

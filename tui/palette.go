@@ -7,6 +7,8 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/codematrx/matrx-ship/core"
 )
 
 // choice is one line of a picker.
@@ -44,7 +46,9 @@ func newPalette(e *env) *picker {
 		for _, s := range e.snap.Services {
 			name := s.Name
 			all = append(all, choice{name, "describe " + string(s.Kind), func() tea.Cmd { return e.openOverview(name) }},
-				choice{"logs " + name, "log", func() tea.Cmd { return e.openLogs(name) }})
+				choice{"logs " + name, "log", func() tea.Cmd { return e.openLogs(name) }},
+				choice{"deploy " + name, "plan of a deployment", func() tea.Cmd { return e.openDeploy(core.DeployIn{ServiceIn: core.ServiceIn{Service: name}}) }},
+				choice{"rollback " + name, "releases", func() tea.Cmd { return e.openPage("rollback "+name, newRollback(name)) }})
 		}
 	}
 	for _, d := range e.docs {

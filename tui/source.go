@@ -57,6 +57,7 @@ type source struct {
 	docs      verb[struct{}, []core.Doc]
 	doc       verb[core.DocIn, core.Doc]
 	findDocs  verb[core.SearchDocsIn, []core.DocHit]
+	shipSource
 }
 
 // newSource binds the operations to a core.
@@ -75,6 +76,7 @@ func newSource(c *core.Core) source {
 		rmPerson: bindOp(c, core.RemovePerson), addKey: bindOp(c, core.AddKey), revokeKey: bindOp(c, core.RevokeKey),
 		endLive: bindOp(c, core.EndSession), settings: bindOp(c, core.ListSettings), set: bindOp(c, core.SetSetting),
 		docs: bindOp(c, core.ListDocs), doc: bindOp(c, core.ShowDoc), findDocs: bindOp(c, core.SearchDocs),
+		shipSource: newShipSource(c),
 	}
 }
 

@@ -9,6 +9,7 @@ type column struct {
 	max   int  // cells; 0 means as many as there are
 	right bool // aligned to the right
 	tight bool // one cell away from the column before it, not two
+	eager bool // takes what it wants before columns that may go are kept
 	drop  int  // the highest goes first when the window is narrow; 0 never goes
 }
 
@@ -42,7 +43,10 @@ func layout(cols []column, w int, want []int) grid {
 	used := edge - cols[0].gap()
 	for i, c := range cols {
 		g.widths[i] = c.min
-		used += c.min + c.gap()
+		if c.eager && want != nil {
+			g.widths[i] = max(c.min, min(c.max, want[i]))
+		}
+		used += g.widths[i] + c.gap()
 	}
 	for used > w {
 		i := g.mostDroppable()
@@ -52,6 +56,11 @@ func layout(cols []column, w int, want []int) grid {
 		used -= g.widths[i] + cols[i].gap()
 		g.widths[i] = 0
 	}
+	for i, c := range cols { // what was taken eagerly is given back before the row is cut
+		back := min(max(used-w, 0), max(g.widths[i]-c.min, 0))
+		g.widths[i] -= back
+		used -= back
+	}
 	free := w - used
 	for i, c := range cols {
 		if free <= 0 || g.widths[i] == 0 {
@@ -59,10 +68,10 @@ func layout(cols []column, w int, want []int) grid {
 		}
 		more := free
 		if c.max > 0 {
-			more = min(more, c.max-c.min)
+			more = min(more, c.max-g.widths[i])
 		}
 		if want != nil && want[i] > 0 {
-			more = min(more, max(want[i], width(c.title))-c.min)
+			more = min(more, max(want[i], width(c.title))-g.widths[i])
 		}
 		g.widths[i] += max(more, 0)
 		free -= max(more, 0)

@@ -38,6 +38,7 @@ type world struct {
 	access     core.AccessList
 	settings   []core.Setting
 	docs       []core.Doc
+	ship       shipWorld
 	hold       map[string]bool // operations that wait until released is closed
 	released   chan struct{}
 }
@@ -48,6 +49,7 @@ func (w *world) init() {
 	w.released = make(chan struct{})
 	w.snaps, w.checks, w.lines = orTap(w.snaps), orTap(w.checks), orTap(w.lines)
 	w.hits, w.jobLive, w.auditLive = orTap(w.hits), orTap(w.jobLive), orTap(w.auditLive)
+	w.ship.lines, w.ship.live = orTap(w.ship.lines), orTap(w.ship.live)
 }
 
 func orMap[V any](m map[string]V) map[string]V {
@@ -231,19 +233,20 @@ func (w *world) source() source {
 		audit: answer(w, core.ListAudit, func(in core.ListAuditIn) []core.AuditEvent {
 			return slices.DeleteFunc(slices.Clone(w.audit), func(e core.AuditEvent) bool { return in.Before > 0 && e.Seq >= in.Before })
 		}),
-		auditLive: pour(w, core.FollowAudit, w.auditLive),
-		verify:    answer(w, core.VerifyAudit, func(struct{}) core.JournalReport { return w.report }),
-		access:    answer(w, core.ListAccess, func(struct{}) core.AccessList { return w.access }),
-		addPerson: answer(w, core.AddPerson, func(in core.AddPersonIn) core.Person { return core.Person{Name: in.Name, Role: in.Role} }),
-		setRole:   answer(w, core.SetRole, func(in core.SetRoleIn) core.Person { return core.Person{Name: in.Name, Role: in.Role} }),
-		rmPerson:  answer(w, core.RemovePerson, func(core.RemovePersonIn) core.Done { return w.done }),
-		addKey:    answer(w, core.AddKey, func(in core.AddKeyIn) core.Key { return core.Key{Person: in.Person} }),
-		revokeKey: answer(w, core.RevokeKey, func(core.RevokeKeyIn) core.Done { return w.done }),
-		endLive:   answer(w, core.EndSession, func(core.EndSessionIn) core.Done { return w.done }),
-		settings:  answer(w, core.ListSettings, func(struct{}) []core.Setting { return w.settings }),
-		set:       answer(w, core.SetSetting, func(in core.SetSettingIn) core.Setting { return core.Setting{Name: in.Name, Value: in.Value} }),
-		docs:      answer(w, core.ListDocs, func(struct{}) []core.Doc { return w.docs }),
-		doc:       answer(w, core.ShowDoc, w.page),
+		auditLive:  pour(w, core.FollowAudit, w.auditLive),
+		verify:     answer(w, core.VerifyAudit, func(struct{}) core.JournalReport { return w.report }),
+		access:     answer(w, core.ListAccess, func(struct{}) core.AccessList { return w.access }),
+		addPerson:  answer(w, core.AddPerson, func(in core.AddPersonIn) core.Person { return core.Person{Name: in.Name, Role: in.Role} }),
+		setRole:    answer(w, core.SetRole, func(in core.SetRoleIn) core.Person { return core.Person{Name: in.Name, Role: in.Role} }),
+		rmPerson:   answer(w, core.RemovePerson, func(core.RemovePersonIn) core.Done { return w.done }),
+		addKey:     answer(w, core.AddKey, func(in core.AddKeyIn) core.Key { return core.Key{Person: in.Person} }),
+		revokeKey:  answer(w, core.RevokeKey, func(core.RevokeKeyIn) core.Done { return w.done }),
+		endLive:    answer(w, core.EndSession, func(core.EndSessionIn) core.Done { return w.done }),
+		settings:   answer(w, core.ListSettings, func(struct{}) []core.Setting { return w.settings }),
+		set:        answer(w, core.SetSetting, func(in core.SetSettingIn) core.Setting { return core.Setting{Name: in.Name, Value: in.Value} }),
+		shipSource: w.shipSource(),
+		docs:       answer(w, core.ListDocs, func(struct{}) []core.Doc { return w.docs }),
+		doc:        answer(w, core.ShowDoc, w.page),
 		findDocs: answer(w, core.SearchDocs, func(in core.SearchDocsIn) []core.DocHit {
 			return []core.DocHit{{Name: "logs", Title: "Logs", Line: 3, Text: "a line with " + in.Text}}
 		}),

@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/loader"
 
@@ -42,8 +43,13 @@ func (r *serviceReader) engineName(table, key, name string, external bool) strin
 	return name
 }
 
-// ownAlias is an alias that a deployment gives: it stands in a rendered file and is not part of the definition.
-var ownAlias = regexp.MustCompile(`^-[0-9a-f]{8}$`)
+var deploymentAlias = regexp.MustCompile(`^-[0-9a-f]{8}$`)
+
+// isDeploymentAlias is true for an alias that a deployment gave: it stands in a rendered file and is not of the definition.
+func isDeploymentAlias(service, alias string) bool {
+	rest, ok := strings.CutPrefix(alias, service)
+	return ok && deploymentAlias.MatchString(rest)
+}
 
 // networks reads them in the order of the file: the first is the one a container is made in.
 func (r *serviceReader) networks() {
@@ -87,7 +93,7 @@ func (r *serviceReader) aliases(names []string) []string {
 			r.bad("holds an alias that is not a host name", "networks")
 			continue
 		}
-		if len(name) > len(r.name) && name[:len(r.name)] == r.name && ownAlias.MatchString(name[len(r.name):]) {
+		if isDeploymentAlias(r.name, name) {
 			continue
 		}
 		own = append(own, name)

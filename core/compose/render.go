@@ -88,8 +88,14 @@ func service(d core.Definition) *mapping {
 	return m
 }
 
-// labelsOf are all labels but compose's own, which it sets itself.
+// labelsOf are all labels but compose's own, which it sets itself. The alias of a deployment is not of the definition that
+// they name.
 func labelsOf(d core.Definition) map[string]string {
+	d.Networks = slices.Clone(d.Networks)
+	for i, use := range d.Networks {
+		own := slices.DeleteFunc(slices.Clone(use.Aliases), func(alias string) bool { return isDeploymentAlias(d.Service, alias) })
+		d.Networks[i].Aliases = filled(own)
+	}
 	labels := core.ContainerLabels(d, core.Stamp{})
 	maps.DeleteFunc(labels, func(name, _ string) bool { return strings.HasPrefix(name, "com.docker.compose.") })
 	return labels

@@ -29,6 +29,7 @@ type repo struct {
 	commits map[string]*commit
 	refs    map[string]string // branches and tags
 	mirror  map[string]bool   // commits that were fetched
+	last    map[string]string // what refs named at the last fetch
 }
 
 // commit is one commit with all of its files.
@@ -47,7 +48,7 @@ func (g *Git) Push(service, branch, subject string, files map[string]string) cor
 	defer g.mu.Unlock()
 	r := g.repos[service]
 	if r == nil {
-		r = &repo{commits: map[string]*commit{}, refs: map[string]string{}, mirror: map[string]bool{}}
+		r = &repo{commits: map[string]*commit{}, refs: map[string]string{}, mirror: map[string]bool{}, last: map[string]string{}}
 		g.repos[service] = r
 	}
 	c := &commit{parent: r.refs[branch], tree: map[string]string{}}
@@ -77,13 +78,17 @@ func (g *Git) SetRef(service, ref, sha string) {
 	}
 }
 
-// Fetch renews the mirror.
+// Fetch renews the mirror. With an error comes the commit that the ref named at the last fetch.
 func (g *Git) Fetch(ctx context.Context, service string, src core.Source, out func(line string)) (core.Commit, error) {
-	if err := g.enter(ctx, "Fetch"); err != nil {
-		return core.Commit{}, err
-	}
+	err := g.enter(ctx, "Fetch")
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if err != nil {
+		if r := g.repos[service]; r != nil && r.commits[r.last[src.Ref]] != nil {
+			return r.commits[r.last[src.Ref]].Commit, err
+		}
+		return core.Commit{}, err
+	}
 	r := g.repos[service]
 	if r == nil {
 		return core.Commit{}, core.Errorf(core.CodeNotFound, "There is no repository %s.", src.Repo)
@@ -97,6 +102,7 @@ func (g *Git) Fetch(ctx context.Context, service string, src core.Source, out fu
 	if err != nil {
 		return core.Commit{}, err
 	}
+	r.last[src.Ref] = c.SHA
 	if out != nil {
 		out("fetched " + c.Short())
 	}

@@ -1,60 +1,68 @@
 package coretest
 
 import (
-	"bytes"
-	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 
 	"github.com/codematrx/matrx-ship/core"
 )
 
-// Sealer is a fake core.Sealer. What it seals cannot be read by looking at it, and opens with the same key only.
-type Sealer struct {
-	Trouble
-	keys []string // the first one seals
+// Sealer is a fast stand-in for the real encryption: a key is any text, the first is the active one, and its id is that of
+// its hash.
+type Sealer struct{ keys []string }
+
+// NewSealer makes a Sealer with keys; without one every call is refused.
+func NewSealer(keys ...string) *Sealer { return &Sealer{keys} }
+
+func (s *Sealer) keyID(k string) string {
+	sum := sha256.Sum256([]byte("id " + k))
+	return hex.EncodeToString(sum[:6])
 }
 
-var _ core.Sealer = (*Sealer)(nil)
-
-// NewSealer makes a sealer with the keys of these names; without one every call is CodeUnavailable.
-func NewSealer(keys ...string) *Sealer { return &Sealer{keys: keys} }
+func (s *Sealer) box(k string) cipher.AEAD {
+	sum := sha256.Sum256([]byte(k))
+	block, err := aes.NewCipher(sum[:])
+	if err != nil {
+		panic(err) // 32 bytes are a key
+	}
+	box, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err) // AES has the block size of GCM
+	}
+	return box
+}
 
 // Seal encrypts with the first key.
 func (s *Sealer) Seal(plain []byte) ([]byte, string, error) {
-	if err := s.begin("Seal"); err != nil {
-		return nil, "", err
-	}
-	return append([]byte(s.keys[0]+"\x00"), turn(plain)...), s.keys[0], nil
-}
-
-// Unseal decrypts what one of the keys sealed.
-func (s *Sealer) Unseal(sealed []byte, keyID string) ([]byte, error) {
-	if err := s.begin("Unseal"); err != nil {
-		return nil, err
-	}
-	key, hidden, ok := bytes.Cut(sealed, []byte{0})
-	switch {
-	case !ok:
-		return nil, core.Errorf(core.CodeInvalid, "The sealed value is damaged.")
-	case !slices.Contains(s.keys, string(key)):
-		return nil, core.Errorf(core.CodeForbidden, "No identity of MATRX_AGE_IDENTITIES fits: it needs %s.", keyID)
-	}
-	return turn(hidden), nil
-}
-
-// begin is the beginning of every call.
-func (s *Sealer) begin(method string) error {
 	if len(s.keys) == 0 {
-		return core.Errorf(core.CodeUnavailable, "There is no key: set MATRX_AGE_IDENTITIES.")
+		return nil, "", noKey()
 	}
-	return s.enter(context.Background(), method)
+	return s.box(s.keys[0]).Seal(nil, nil, plain, nil), s.keyID(s.keys[0]), nil
 }
 
-// turn hides bytes, and shows hidden ones.
-func turn(b []byte) []byte {
-	out := make([]byte, len(b))
-	for i, c := range b {
-		out[i] = ^c
+// Unseal decrypts with the key of that id, or tries all for an empty id.
+func (s *Sealer) Unseal(sealed []byte, keyID string) ([]byte, error) {
+	if len(s.keys) == 0 {
+		return nil, noKey()
 	}
-	return out
+	if keyID != "" && !slices.ContainsFunc(s.keys, func(k string) bool { return s.keyID(k) == keyID }) {
+		return nil, core.Errorf(core.CodeForbidden, "It was encrypted with the key %s.", keyID)
+	}
+	for _, k := range s.keys {
+		plain, err := s.box(k).Open(nil, nil, sealed, nil)
+		if err == nil {
+			return plain, nil
+		}
+	}
+	if keyID == "" {
+		return nil, core.Errorf(core.CodeForbidden, "It was encrypted with another key.")
+	}
+	return nil, core.Errorf(core.CodeInvalid, "What was encrypted is damaged.")
+}
+
+func noKey() error {
+	return core.Errorf(core.CodeUnavailable, "There is no key: set MATRX_AGE_IDENTITIES.")
 }

@@ -29,6 +29,9 @@ func (s *Switch) Point(ctx context.Context, t core.SwitchTarget) error {
 	if err := s.enter(ctx, "Point"); err != nil {
 		return err
 	}
+	if err := t.Validate(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.targets[t.Service] = t
@@ -40,6 +43,9 @@ func (s *Switch) Point(ctx context.Context, t core.SwitchTarget) error {
 // Target is where a service is led.
 func (s *Switch) Target(ctx context.Context, service string) (core.SwitchTarget, error) {
 	if err := s.enter(ctx, "Target"); err != nil {
+		return core.SwitchTarget{}, err
+	}
+	if err := core.CheckSwitched(service); err != nil {
 		return core.SwitchTarget{}, err
 	}
 	s.mu.Lock()
@@ -57,6 +63,9 @@ func (s *Switch) Target(ctx context.Context, service string) (core.SwitchTarget,
 // Remove takes a service's file away; one that is not there is no error.
 func (s *Switch) Remove(ctx context.Context, service string) error {
 	if err := s.enter(ctx, "Remove"); err != nil {
+		return err
+	}
+	if err := core.CheckSwitched(service); err != nil {
 		return err
 	}
 	s.mu.Lock()

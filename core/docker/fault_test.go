@@ -18,6 +18,7 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/coretest"
 	"github.com/moby/moby/api/types/container"
+	"golang.org/x/sys/unix"
 )
 
 // ownEngine is a dockerd of the test's own, to stop, hang and restart.
@@ -36,6 +37,7 @@ func newEngine(t *testing.T) *ownEngine {
 	check(t, err)
 	e := &ownEngine{t: t, dir: dir, host: "unix://" + filepath.Join(dir, "d.sock")}
 	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
+	t.Cleanup(e.letGo)
 	t.Cleanup(e.stop)
 	e.start()
 	return e
@@ -74,6 +76,15 @@ func (e *ownEngine) stop() {
 		e.t.Error(err)
 	}
 	e.cmd = nil
+}
+
+// letGo takes away the mount that an engine makes of its data folder where the file system is not a shared mount, and that
+// it leaves when it is killed.
+func (e *ownEngine) letGo() {
+	err := unix.Unmount(filepath.Join(e.dir, "data"), unix.MNT_DETACH)
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		e.t.Error(err)
+	}
 }
 
 func (e *ownEngine) signal(s syscall.Signal) {

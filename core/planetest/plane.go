@@ -22,6 +22,9 @@ type Plane struct {
 	Journal *coretest.Journal
 	Root    string // MATRX_ROOT
 
+	// Ship are the parts for building and deploying; prepare sets those that a test needs.
+	Ship core.ShipParts
+
 	// Between, when prepare sets it, stands between the control plane and its engine: a test of what the engine itself
 	// cannot be told to do.
 	Between func(core.Docker) core.Docker
@@ -50,7 +53,7 @@ func New(t testing.TB, charter core.Charter, prepare func(p *Plane, env map[stri
 	collector := logs.NewCollector(store, p.Engine, logs.CollectorConfig{})
 	p.Core, err = core.Open(t.Context(), core.Parts{
 		Config: cfg, Charter: charter, Version: "test", Journal: p.Journal, Docker: engine, Usage: engine,
-		Logs: store, Collect: collector, Prober: passing{}, Proxy: noRoutes{}, Host: idle{},
+		Logs: store, Collect: collector, Prober: passing{}, Proxy: noRoutes{}, Host: idle{}, Ship: p.Ship,
 		Docs: fstest.MapFS{"010-start.md": {Data: []byte("# Start here\n\nWoken at night.\n")}}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -76,6 +76,28 @@ func (c *Client) Routes(ctx context.Context) ([]core.Route, error) {
 	return join(routers, services, c.addresses(points)), nil
 }
 
+// Overview counts what is wrong in Traefik as a whole, and names the providers it reads.
+func (c *Client) Overview(ctx context.Context) (core.ProxyOverview, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	type part struct{ Warnings, Errors int }
+	type scheme struct{ Routers, Services, Middlewares part }
+	var v struct {
+		HTTP, TCP scheme
+		Providers []string
+	}
+	if _, err := c.get(ctx, "/api/overview", nil, &v); err != nil {
+		return core.ProxyOverview{}, err
+	}
+	o := core.ProxyOverview{Providers: v.Providers}
+	for _, s := range []scheme{v.HTTP, v.TCP} {
+		for _, p := range []part{s.Routers, s.Services, s.Middlewares} {
+			o.Errors, o.Warnings = o.Errors+p.Errors, o.Warnings+p.Warnings
+		}
+	}
+	return o, nil
+}
+
 // addresses are the entry points as they are reached from here, by name.
 func (c *Client) addresses(points []entryPoint) map[string]string {
 	found := make(map[string]string, len(points))

@@ -1,23 +1,31 @@
 package traefik
 
 import (
+	"encoding/json"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/codematrx/matrx-ship/core"
 )
 
 // router is one HTTP router of the API.
 type router struct {
-	Name        string    `json:"name"`
-	EntryPoints []string  `json:"entryPoints"`
-	Service     string    `json:"service"`
-	Rule        string    `json:"rule"`
-	TLS         *struct{} `json:"tls"`
-	Status      string    `json:"status"`
-	Errors      []string  `json:"error"`
-	Provider    string    `json:"provider"`
+	Name        string      `json:"name"`
+	EntryPoints []string    `json:"entryPoints"`
+	Middlewares []string    `json:"middlewares"`
+	Service     string      `json:"service"`
+	Rule        string      `json:"rule"`
+	Priority    json.Number `json:"priority"` // Traefik's own routers have more than fits an int64
+	TLS         *routerTLS  `json:"tls"`
+	Status      string      `json:"status"`
+	Errors      []string    `json:"error"`
+	Provider    string      `json:"provider"`
+}
+
+// routerTLS is how a router speaks TLS.
+type routerTLS struct {
+	Options  string `json:"options"`
+	Resolver string `json:"certResolver"`
 }
 
 // service is one HTTP service of the API.
@@ -52,11 +60,8 @@ func join(routers []router, services []service, listens map[string]string) []cor
 		if r.Provider == internal {
 			continue
 		}
-		route := core.Route{
-			Name: r.Name, Rule: r.Rule, Hosts: core.RuleHosts(r.Rule), Service: r.Service, TLS: r.TLS != nil,
-			Status: r.Status, Errors: r.Errors, Provider: r.Provider,
-		}
-		if s, ok := byName[qualified(r)]; ok {
+		route := r.route()
+		if s, ok := byName[route.Backend()]; ok {
 			route.Servers, route.Errors = servers(s), append(slices.Clip(r.Errors), s.Errors...)
 		}
 		for _, point := range r.EntryPoints {
@@ -70,12 +75,19 @@ func join(routers []router, services []service, listens map[string]string) []cor
 	return routes
 }
 
-// qualified is the name of the router's service with its provider. Without one it is the router's own.
-func qualified(r router) string {
-	if strings.Contains(r.Service, "@") {
-		return r.Service
+// route is what the router says by itself.
+func (r router) route() core.Route {
+	route := core.Route{
+		Name: r.Name, Rule: r.Rule, Hosts: core.RuleHosts(r.Rule), Service: r.Service, TLS: r.TLS != nil, Status: r.Status, Errors: r.Errors,
+		Provider: r.Provider, Entrypoints: r.EntryPoints, Middlewares: r.Middlewares,
 	}
-	return r.Service + "@" + r.Provider
+	if r.TLS != nil {
+		route.Resolver, route.TLSOptions = r.TLS.Resolver, r.TLS.Options
+	}
+	if n, err := r.Priority.Int64(); err == nil {
+		route.Priority = n
+	}
+	return route
 }
 
 // servers lists what is behind a service: "http://172.18.0.5:3000 UP". Traefik gives no status to a server before the

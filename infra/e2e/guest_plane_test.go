@@ -170,7 +170,10 @@ func ownDockerd(t testing.TB, images ...string) (socket string, engine *os.Proce
 		late := time.AfterFunc(planeTime, func() { _ = cmd.Process.Kill() })
 		defer late.Stop()
 		_ = cmd.Wait()
-		_ = os.RemoveAll(dir)
+		_ = unix.Unmount(filepath.Join(dir, "data"), unix.MNT_DETACH) // an engine that is killed may leave one
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
 	})
 	eventually(t, time.Minute, "the engine answers", func() bool {
 		return run(t, "docker", "--host", "unix://"+socket, "info").code == 0

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Everything that the scripts of this folder share, and the definitions of all services.
+# Everything that the scripts of this folder share.
 infra=$(dirname "${BASH_SOURCE[0]}")/..
 
 # shellcheck source=lib/common.sh
@@ -12,15 +12,9 @@ source "$infra/lib/engine.sh"
 source "$infra/lib/images.sh"
 # shellcheck source=lib/keys.sh
 source "$infra/lib/keys.sh"
-# shellcheck source=lib/containers.sh
-source "$infra/lib/containers.sh"
-# shellcheck source=traefik/service.sh
-source "$infra/traefik/service.sh"
-# shellcheck source=postgres/service.sh
-source "$infra/postgres/service.sh"
-# shellcheck source=manager/service.sh
-source "$infra/manager/service.sh"
-# shellcheck source=deploy/service.sh
-source "$infra/deploy/service.sh"
-# shellcheck source=sample/service.sh
-source "$infra/sample/service.sh"
+# shellcheck source=lib/builder.sh
+source "$infra/lib/builder.sh"
+# shellcheck source=lib/repositories.sh
+source "$infra/lib/repositories.sh"
+# shellcheck source=lib/services.sh
+source "$infra/lib/services.sh"

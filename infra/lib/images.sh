@@ -132,7 +132,7 @@ traefik_image() {
 		say "Traefik: compiled in ${took}s"
 	fi
 	context=$(staged traefik)
-	cp "$repo/infra/traefik/Dockerfile" "$context/"
+	cp "$repo/infra/images/traefik/Dockerfile" "$context/"
 	cp "$binary" "$context/traefik"
 	build_image traefik "$context" "BASE_IMAGE=$base"
 }
@@ -152,33 +152,82 @@ postgres_image() {
 		return 0
 	fi
 	context=$(staged postgres)
-	cp "$repo/infra/postgres/Dockerfile" "$repo/infra/postgres/entrypoint.sh" "$context/"
+	cp "$repo/infra/images/postgres/Dockerfile" "$repo/infra/images/postgres/entrypoint.sh" "$context/"
 	build_image postgres "$context" "BASE_IMAGE=$base"
 }
 
-# plane_image NAME FOLDER compiles one control plane and packs it. A plane that does not compile ends everything here,
-# before any running container is touched.
+# tools_image makes what the images that are built from source stand on.
+tools_image() {
+	build_image tools "$repo/infra/images/tools" "BASE_IMAGE=$base"
+	tools=$built_image
+	docker tag "$tools" matrx/tools:current
+}
+
+# git_here runs git. It may refuse to read a checkout that belongs to someone else; the three variables allow it, for this
+# command alone.
+git_here() { GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' git "$@"; }
+
+# checkout_git runs git in the checkout. Objects that it makes go into a folder of the stack, not into the checkout's repository.
+checkout_git() {
+	GIT_OBJECT_DIRECTORY=$local_dir/build/objects GIT_ALTERNATE_OBJECT_DIRECTORIES=$checkout_objects git_here -C "$repo" "$@"
+}
+
+# read_checkout fills checkout_commit with the commit that is checked out, checkout_tree with the files as they are now, changed
+# ones too, checkout_clean with whether those are the same, and what images and programs say of it.
+read_checkout() {
+	local index=$local_dir/build/index
+	checkout_commit=$(git_here -C "$repo" rev-parse -q --verify HEAD 2>&1) ||
+		die "$repo is no git checkout, so the control planes cannot be built from its commits: clone the repository instead of copying its files"
+	checkout_objects=$(cd "$repo" && realpath "$(git_here rev-parse --git-common-dir)")/objects
+	mkdir -p "$local_dir/build/objects"
+	rm -f "$index"
+	GIT_INDEX_FILE=$index checkout_git add -A
+	checkout_tree=$(GIT_INDEX_FILE=$index checkout_git write-tree)
+	checkout_clean=no checkout_version=$checkout_commit-dirty commit_label=com.matrx.dirty=$checkout_commit
+	if [[ $(checkout_git rev-parse "HEAD^{tree}") == "$checkout_tree" ]]; then
+		checkout_clean=yes checkout_version=$checkout_commit commit_label=com.matrx.commit=$checkout_commit
+	fi
+}
+
+# folder_image NAME FOLDER [BUILD-ARG...] builds an image whose context is one folder of the checkout. It says the last commit
+# that changed the folder, so that other commits leave it as it is.
+folder_image() {
+	local name=$1 folder=$2 tree commit label=com.matrx.commit
+	shift 2
+	tree=$(checkout_git rev-parse "$checkout_tree:$folder")
+	commit=$(checkout_git log -1 --format=%H -- "$folder")
+	[[ $(checkout_git rev-parse -q --verify "HEAD:$folder") == "$tree" ]] || label=com.matrx.dirty
+	source_image "$name" checkout_git "$tree" Dockerfile "$label=$commit" "$@"
+}
+
+# plane_image NAME FOLDER builds one control plane from the checkout, as a control plane would build the other. One that does
+# not compile ends everything here, before any running container is touched.
 plane_image() {
-	local name=$1 folder=$2 context
-	[[ -d $repo/cmd/$name ]] || die "cmd/$name is not in this checkout: there is no $name to start"
-	context=$(staged "$name")
-	mkdir -p "$context/bin"
-	logged "compile-$name" compile "$repo" "./cmd/$name" "$context/bin/$name"
-	cp "$repo/infra/$folder/Dockerfile" "$context/"
-	build_image "$name" "$context" "BASE_IMAGE=$base"
+	source_image "$1" checkout_git "$checkout_tree" "infra/$2/Dockerfile" "$commit_label" "MATRX_COMMIT=$checkout_version" \
+		"BASE_IMAGE=$tools" "BUILDER_IMAGE=$builder"
 }
 
 sample_image() {
-	local context
-	context=$(staged ship-sample)
-	logged compile-ship-sample compile "$repo/infra/sample" . "$context/ship-sample"
-	cp "$repo/infra/sample/Dockerfile" "$context/"
-	build_image ship-sample "$context" "BASE_IMAGE=$base"
+	source_image ship-sample sample_git "$sample_seed" Dockerfile "com.matrx.commit=$sample_seed" "BASE_IMAGE=$tools" "BUILDER_IMAGE=$builder"
 }
 
-# compile MODULE PACKAGE OUTPUT makes a static binary. Git may refuse to read a checkout that belongs to someone else;
-# the three variables allow it for this command alone, so that the binary can name the commit it was made from.
-compile() {
-	(cd "$1" && CGO_ENABLED=0 GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' \
-		go build -trimpath -buildvcs=auto -o "$3" "$2")
+# source_image NAME GIT TREE DOCKERFILE LABEL [BUILD-ARG...] builds an image from a tree that the command GIT knows.
+source_image() {
+	local name=$1 git=$2 tree=$3 dockerfile=$4 label=$5 args=() arg key
+	shift 5
+	for arg in "$@"; do args+=(--build-arg "$arg"); done
+	key=$(printf '%s\n' "$tree" "$label" "${args[@]}" | digest)
+	built_image=matrx/$name:$key
+	if image_exists "$built_image"; then
+		say "$name: unchanged ($key)"
+		return 0
+	fi
+	say "$name: building from source"
+	logged "build-$name" build_from_git "$git" "$tree" --file "$dockerfile" --label "com.matrx.image=$name" --label "$label" \
+		--tag "$built_image" "${args[@]}"
+	say "$name: built in ${took}s ($key)"
+	forget_old_images "$name"
 }
+
+# build_from_git GIT TREE OPTION... gives a tree to the engine's builder.
+build_from_git() { "$1" archive "$2" | docker build "${@:3}" -; }

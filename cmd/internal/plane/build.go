@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/cgroup"
@@ -142,22 +141,4 @@ func listenSSH(ctx context.Context, cfg core.Config, charter core.Charter, c *co
 		Addr: cfg.SSHAddr, HostKeyPath: cfg.HostKey(charter), Logger: log,
 		Keys: sshd.JoinKeys(sshd.CoreKeys(c), authority), Handle: sshd.NewDoor(c, log).Handle,
 	})
-}
-
-// Version names this program: the commit it was built from, marked when the tree was not clean, or unknown.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	version, dirty := "unknown", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision" && len(s.Value) >= 12:
-			version = s.Value[:12]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "-dirty"
-		}
-	}
-	return version + dirty
 }

@@ -42,6 +42,10 @@ func command(charter core.Charter, args []string) int {
 	switch args[0] {
 	case "reap": // in a helper container beside the one whose processes are ended
 		return reap.Main(args[1:])
+	case "apply":
+		return applyCommand(args[1:], os.Stdout, os.Stderr)
+	case "keygen":
+		return keygen(args[1:], os.Stdout, os.Stderr)
 	case "version", "--version":
 		fmt.Println(charter.Name, Version())
 		return 0

@@ -1,0 +1,115 @@
+package core
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+// How requests are counted while the old version is exchanged.
+const (
+	askEvery = 50 * time.Millisecond
+	askWait  = 3 * time.Second // an answer that takes longer counts as none
+	askMost  = 16              // requests under way; while they are, none is added
+	askTail  = 500 * time.Millisecond
+)
+
+// swapProbe sends requests through the route, as a client would, and counts those without a good answer.
+type swapProbe struct {
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu          sync.Mutex // guards what is below
+	asked, lost int
+}
+
+// startAsking begins to count, where there is a route to ask through and an old version that answers on it.
+func (r *deployRun) startAsking(ctx context.Context) {
+	if r.requests != nil || r.c.ship.Through == nil || r.def.Route == nil || r.old == nil || !r.oldRan || r.blind != "" {
+		return
+	}
+	ask, ok := r.probeOf(ctx)
+	if !ok {
+		return
+	}
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx)) // conclude ends it
+	p := &swapProbe{cancel: cancel}
+	r.requests = p
+	p.wg.Go(func() { p.run(own, r.c.ship.Through, ask) })
+}
+
+// probeOf is one request through the route, as Traefik has it now.
+func (r *deployRun) probeOf(ctx context.Context) (RouteProbe, bool) {
+	routes, err := r.c.proxy.Routes(ctx)
+	if err != nil {
+		return RouteProbe{}, false
+	}
+	for _, route := range routes {
+		if route.Service != r.row.Service+"@file" || len(route.Listens) == 0 || len(route.Hosts) == 0 {
+			continue
+		}
+		path := "/"
+		if r.def.Health.How == ProbeHTTP && r.def.Health.Path != "" {
+			path = r.def.Health.Path
+		}
+		return RouteProbe{Address: route.Listens[0], Host: route.Hosts[0], Path: path, TLS: route.TLS, Within: askWait}, true
+	}
+	return RouteProbe{}, false
+}
+
+// run sends requests until ctx ends, and waits for their answers.
+func (p *swapProbe) run(ctx context.Context, through RouteProber, ask RouteProbe) {
+	places := make(chan struct{}, askMost)
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case places <- struct{}{}:
+			p.wg.Go(func() {
+				defer func() { <-places }()
+				p.one(context.WithoutCancel(ctx), through, ask)
+			})
+		default:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// one sends a request. Its deadline is its own: one that was sent is waited for.
+func (p *swapProbe) one(ctx context.Context, through RouteProber, ask RouteProbe) {
+	ctx, cancel := context.WithTimeout(ctx, ask.Within)
+	defer cancel()
+	status, err := through.ProbeRoute(ctx, ask)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	if err != nil || !goodAnswer(status, ask.Path) {
+		p.lost++
+	}
+}
+
+// goodAnswer is true for what a service itself says. Traefik's own answers are 404 without a router, and 502 to 504 without a
+// server; a path that is only guessed may be refused by the service.
+func goodAnswer(status int, path string) bool {
+	if path == "/" || strings.TrimSpace(path) == "" {
+		return status >= 200 && status < 500 && status != 404
+	}
+	return status >= 200 && status < 400
+}
+
+// stopAsking ends the count and notes it in the record.
+func (r *deployRun) stopAsking() {
+	p := r.requests
+	if p == nil {
+		return
+	}
+	r.requests = nil
+	p.cancel()
+	p.wg.Wait()
+	r.update(func(row *Deployment) { row.Asked, row.Lost = row.Asked+p.asked, row.Lost+p.lost })
+}

@@ -1,0 +1,175 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// How long Traefik may take to show a switch, and how often it is asked.
+const (
+	routeWait  = 15 * time.Second
+	routeEvery = 50 * time.Millisecond
+)
+
+// routed is true when a container's labels lead its router to the file that a Switch writes.
+func routed(labels map[string]string, service string) bool {
+	return labels["traefik.http.routers."+service+".service"] == service+"@file"
+}
+
+// aliasOf is the name under which a container alone is found in its networks: the one of its deployment, else its own name.
+func aliasOf(c Container, service string) string {
+	if id := c.Labels[labelDeployment]; len(id) >= 8 {
+		return service + "-" + id[len(id)-8:]
+	}
+	return c.Name
+}
+
+// checkRoute sees, before anything is touched, that Traefik can be asked later whether the switch has worked. The control planes
+// are replaced all the same: they must come back while everything else is away.
+func (r *deployRun) checkRoute(ctx context.Context) error {
+	if r.def.Route == nil {
+		return nil
+	}
+	_, err := r.c.proxy.Routes(ctx)
+	switch {
+	case err == nil:
+		r.blind = ""
+		return nil
+	case isPlane(r.def.Kind):
+		r.blind = "Traefik does not answer: " + MessageOf(err)
+		return nil
+	}
+	return Errorf(CodeUnavailable, "Traefik does not answer, so nobody could see whether the route leads to the new version. Bring it back first (traefik), then deploy again. %w", err)
+}
+
+// noteSwitch writes down where the route leads before it is touched.
+func (r *deployRun) noteSwitch(ctx context.Context) error {
+	if r.def.Route == nil {
+		return nil
+	}
+	target, err := r.c.ship.Switch.Target(ctx, r.row.Service)
+	switch {
+	case CodeOf(err) == CodeNotFound && r.old != nil:
+		target.Alias = aliasOf(r.old.Container, r.row.Service)
+	case CodeOf(err) == CodeNotFound:
+	case err != nil:
+		return err
+	}
+	r.update(func(row *Deployment) { row.OldAlias = target.Alias })
+	return nil
+}
+
+// switchOver leads the route to the candidate: one rename of a file.
+func (r *deployRun) switchOver(ctx context.Context) (string, error) {
+	if r.def.Route == nil {
+		return "", skipped("it is not routed")
+	}
+	if err := r.checkRoute(ctx); err != nil {
+		return "", err
+	}
+	if r.twice {
+		r.startAsking(ctx)
+	}
+	target := SwitchTarget{Service: r.row.Service, Alias: r.row.Alias, Port: r.def.Route.Port}
+	if err := r.c.ship.Switch.Point(ctx, target); err != nil {
+		return "", err
+	}
+	return "to " + target.Alias, nil
+}
+
+// seeRoute waits until Traefik's own API shows the candidate, and nothing else, behind the route.
+func (r *deployRun) seeRoute(ctx context.Context) (string, error) {
+	switch {
+	case r.def.Route == nil:
+		return "", skipped("it is not routed")
+	case r.blind != "":
+		return "", skipped(r.blind)
+	}
+	words, err := r.c.awaitRoute(ctx, SwitchTarget{Service: r.row.Service, Alias: r.row.Alias, Port: r.def.Route.Port}, routeWait)
+	if err != nil && isPlane(r.def.Kind) && CodeOf(err) == CodeUnavailable {
+		return "", skipped(MessageOf(err))
+	}
+	return words, err
+}
+
+// awaitRoute waits until Traefik leads a service's router to the target. The error is CodeUnavailable when Traefik does not
+// answer, and CodeConflict when it shows something else.
+func (c *Core) awaitRoute(ctx context.Context, want SwitchTarget, within time.Duration) (string, error) {
+	limited, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	seen, code := "it was not asked", CodeUnavailable
+	for {
+		routes, err := c.proxy.Routes(limited)
+		if err == nil {
+			var ok bool
+			if seen, ok = routeShows(routes, want); ok {
+				return seen, nil
+			}
+			code = CodeConflict
+		} else if limited.Err() == nil {
+			seen, code = MessageOf(err), CodeUnavailable
+		}
+		if !rest(limited, routeEvery, nil) {
+			break
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	return "", Errorf(code, "Traefik does not lead %s to %s within %s. What it says: %s", want.Service, want.Alias, within, seen)
+}
+
+// routeShows looks for the one server of a service among Traefik's routes.
+func routeShows(routes []Route, want SwitchTarget) (seen string, ok bool) {
+	server := fmt.Sprintf("http://%s:%d", want.Alias, want.Port)
+	seen = "there is no router for it."
+	for _, route := range routes {
+		if route.Service != want.Service+"@file" {
+			continue
+		}
+		if len(route.Servers) == 1 && route.Servers[0] == server+" UP" {
+			return route.Name + " leads to " + server, true
+		}
+		seen = fmt.Sprintf("%s leads to %s.", route.Name, strings.Join(route.Servers, ", "))
+		if len(route.Servers) == 0 {
+			seen = fmt.Sprintf("%s leads to no server.", route.Name)
+		}
+	}
+	return seen, false
+}
+
+// rename gives the candidate the service's name. The old one keeps running beside it, under a name that says it is to go.
+func (r *deployRun) rename(ctx context.Context) (string, error) {
+	row := r.snapshot()
+	if r.old != nil {
+		if err := r.c.ship.Maker.RenameContainer(ctx, r.old.ID, r.name+markWas+r.old.ID[:8]); err != nil {
+			return "", err
+		}
+	}
+	if err := r.c.ship.Maker.RenameContainer(ctx, row.New, r.name); err != nil {
+		return "", err
+	}
+	return "container " + ShortID(row.New) + " is " + r.name, nil
+}
+
+// stopOld ends the old container with the grace that it has for it.
+func (r *deployRun) stopOld(ctx context.Context) (string, error) {
+	if r.old == nil || !r.oldRan {
+		return "", skipped("no old container runs")
+	}
+	grace := graceOf(0, *r.old)
+	r.gone = r.c.now()
+	if !r.twice {
+		r.startAsking(ctx)
+	}
+	if err := r.c.docker.Stop(ctx, r.old.ID, grace); err != nil {
+		return "", err
+	}
+	took := r.c.now().Sub(r.gone)
+	if took >= grace {
+		return fmt.Sprintf("it did not end within its grace of %s and was killed", grace), nil
+	}
+	return "it ended by itself within " + took.Round(time.Millisecond).String(), nil
+}

@@ -1,0 +1,134 @@
+package core
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"time"
+)
+
+// The rhythm of looking after switch files.
+const (
+	switchEvery = 30 * time.Second
+	switchSoon  = 500 * time.Millisecond // until the engine was listed for the first time
+	switchWait  = 10 * time.Second       // for one round
+)
+
+// keepSwitches looks at start and then now and again whether every route has its switch file. The files are derived
+// state: one that is missing, or leads to a container that is gone, is rendered anew from the container that runs.
+func (c *Core) keepSwitches(ctx context.Context) {
+	if c.ship.Switch == nil {
+		return
+	}
+	wait := time.Duration(0)
+	for rest(ctx, wait, nil) {
+		wait = switchEvery
+		if !c.services.listed() {
+			wait = switchSoon
+			continue
+		}
+		c.tendSwitches(ctx)
+	}
+}
+
+// listed is true once the engine's containers are known.
+func (s *services) listed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.engine.Seen.IsZero()
+}
+
+// tendSwitches is one round. What cannot be helped becomes a fault of its service.
+func (c *Core) tendSwitches(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, switchWait)
+	defer cancel()
+	trouble := map[string]string{}
+	for _, w := range c.services.wanted("") {
+		if !w.switched() || !w.runs {
+			continue
+		}
+		if err := c.tendSwitch(ctx, w); err != nil && CodeOf(err) != CodeConflict { // conflict: somebody deploys it now
+			trouble[w.service] = MessageOf(err)
+		}
+	}
+	if ctx.Err() == nil {
+		c.services.noteSwitches(trouble)
+	}
+}
+
+// tendSwitch looks after one file. It is written under the service's lock, and after a second look at the engine: what is
+// known may be older than a deployment that just ended.
+func (c *Core) tendSwitch(ctx context.Context, w wantedRoute) error {
+	if c.switchSound(ctx, w) {
+		return nil
+	}
+	if c.ship.Locks != nil {
+		unlock, err := c.ship.Locks.Lock(w.service, c.charter.Title+" renders the switch file of "+w.service)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if err := unlock(); err != nil {
+				c.log.Error("the lock of a switch file was not given back", "service", w.service, "err", err)
+			}
+		}()
+	}
+	c.services.suspect(w.service)
+	if err := c.services.relist(ctx); err != nil {
+		return err
+	}
+	for _, now := range c.services.wanted(w.service) {
+		if now.router == w.router && now.runs && !c.switchSound(ctx, now) {
+			return c.renderSwitch(ctx, now)
+		}
+	}
+	return nil
+}
+
+// renderSwitch leads a route to the container that runs.
+func (c *Core) renderSwitch(ctx context.Context, w wantedRoute) error {
+	t, ok := w.target()
+	if !ok {
+		return Errorf(CodeInvalid, "Its labels name no port to lead to. Deploy it: deploy %s", w.service)
+	}
+	if err := c.ship.Switch.Point(ctx, t); err != nil {
+		return err
+	}
+	c.log.Warn("a switch file was missing, damaged or led nowhere, and is rendered anew", "service", t.Service, "leads to", t.URL())
+	return nil
+}
+
+// switchSound is true for a file that is not for us to touch: it leads to the container that runs, or more than one
+// container claims the service, which deployments settle.
+func (c *Core) switchSound(ctx context.Context, w wantedRoute) bool {
+	if w.rivals || !w.inspected || strings.Contains(w.container, ".new-") || strings.Contains(w.container, ".old-") {
+		return true
+	}
+	t, err := c.ship.Switch.Target(ctx, w.service)
+	return err == nil && w.answersTo(t.Alias)
+}
+
+// noteSwitches takes in what is wrong with switch files.
+func (s *services) noteSwitches(trouble map[string]string) {
+	s.mu.Lock()
+	same := maps.Equal(s.switches, trouble)
+	s.switches = trouble
+	s.mu.Unlock()
+	if !same {
+		s.touch(true)
+	}
+}
+
+// switchFaults are the routes whose switch file cannot be helped.
+func switchFaults(in faultInput) []faultFact {
+	var facts []faultFact
+	for name, what := range in.switches {
+		if k := in.rows[name]; k != nil {
+			facts = append(facts, faultFact{
+				Fault: Fault{Severity: Warning, Service: name, What: name + "'s route is not safe: " + what, Do: "See the screen Routing: routes " + name},
+				key:   "switch", layer: k.layer, class: classServices,
+			})
+		}
+	}
+	return facts
+}

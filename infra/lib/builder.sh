@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# The builder image: everything that the control planes and the sample app are built from source with, where neither a
+# registry nor a network can be reached. It is made once for a Go version and a list of modules.
+
+# builder_image makes matrx/builder:current. The three folders are kept in the cache: a minute on two cores.
+builder_image() {
+	local key tree
+	key=$({ cd "$repo" && go env GOVERSION && cat go.mod go.sum infra/sample/go.mod infra/sample/go.sum infra/lib/builder.sh; } | digest)
+	tree=$cache_dir/builder/$key
+	if [[ ! -d $tree ]] && ! image_exists "matrx/builder:$key"; then
+		say "builder: collecting Go, the modules and their compiled packages"
+		rm -rf "$tree.part"
+		logged collect-builder collect_builder "$tree.part"
+		find "$cache_dir/builder" -mindepth 1 -maxdepth 1 ! -name "$key.part" -exec rm -rf {} +
+		mv "$tree.part" "$tree"
+		say "builder: collected in ${took}s"
+	fi
+	if image_exists "matrx/builder:$key"; then
+		say "builder: unchanged ($key)"
+	else
+		logged build-builder pack_builder "$tree" "matrx/builder:$key"
+		say "builder: built in ${took}s ($key)"
+		forget_old_images builder
+	fi
+	builder=matrx/builder:$key
+	docker tag "$builder" matrx/builder:current
+}
+
+# collect_builder DIR fills DIR/go, DIR/mod and DIR/cache. Packed modules, tests, their data and programs that no build runs
+# are left out.
+collect_builder() {
+	local dir=$1 goroot download
+	goroot=$(go env GOROOT) download=$(go env GOMODCACHE)/cache/download
+	mkdir -p "$dir/go/bin" "$dir/go/pkg/tool"
+	cp -a "$goroot/bin/go" "$dir/go/bin/"
+	cp -a "$goroot/VERSION" "$goroot/go.env" "$goroot/lib" "$dir/go/"
+	cp -a "$goroot/pkg/include" "$dir/go/pkg/"
+	tar -C "$goroot" -c --exclude=src/cmd --exclude=testdata --exclude='*_test.go' src | tar -C "$dir/go" -x
+	collect_tools "$goroot" "$dir/go"
+	for module in . infra/sample; do
+		(cd "$repo/$module" && GOFLAGS=-modcacherw GOPROXY=file://$download,$(go env GOPROXY) GOMODCACHE=$dir/mod GOCACHE=$dir/cache \
+			CGO_ENABLED=0 go build -trimpath -buildvcs=false -o /dev/null $([[ $module != . ]] || printf './cmd/matrx-manager ./cmd/deploy-server'))
+	done
+	find "$dir/mod" \( -name '*.zip' -o -name '*_test.go' \) -delete
+	find "$dir/mod" -name testdata -type d -prune -exec rm -rf {} +
+}
+
+# collect_tools copies the programs that a build runs.
+collect_tools() {
+	local tool target
+	target=pkg/tool/$(go env GOOS)_$(go env GOARCH)
+	mkdir -p "$2/$target"
+	for tool in asm compile link; do cp -a "$1/$target/$tool" "$2/$target/"; done
+}
+
+pack_builder() {
+	tar -C "$1" -cf - go mod cache -C "$repo/infra/images/builder" Dockerfile |
+		docker build --label com.matrx.image=builder --tag "$2" --build-arg "BASE_IMAGE=$base" -
+}
