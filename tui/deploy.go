@@ -152,11 +152,14 @@ func (d *deployScreen) effect() []string {
 	case d.in.Same:
 		first = "Makes a new container of the image that runs now, with today's definition and env."
 	case p.Build:
-		first = "Builds an image of commit " + commitWord(p.Commit) + " (" + p.Commit.Subject + ") and makes a new container of it."
+		first = "Builds an image of " + d.wanted() + " and makes a new container of it."
 	default:
-		first = "Makes a new container of the image of commit " + commitWord(p.Commit) + ", which is built already."
+		first = "Makes a new container of the image of " + d.wanted() + ", which is there already."
 	}
 	out := []string{first}
+	if s := planSummary(p.Changes); s != "" {
+		out = append(out, "Differs from what runs: "+s+".")
+	}
 	if p.Stops {
 		out = append(out, "It cannot run twice: the running container stops before the new one starts, and nothing answers in between. When the new one does not pass its health check the old one is started again.")
 	} else {
@@ -166,6 +169,22 @@ func (d *deployScreen) effect() []string {
 		out = append(out, "It goes on although the env is empty where the last one was not.")
 	}
 	return append(out, d.aboutSelf(d.in.Service)...)
+}
+
+// wanted is what would be deployed: a commit, or the branch, tag or commit that was asked for while nobody has looked it up.
+func (d *deployScreen) wanted() string {
+	switch c := d.plan.Commit; {
+	case c.SHA != "" && c.Subject != "":
+		return "commit " + c.Short() + " (" + c.Subject + ")"
+	case c.SHA != "":
+		return "commit " + c.Short()
+	case d.in.Ref != "":
+		return d.in.Ref
+	case d.in.Build != "":
+		return "build " + d.in.Build
+	default:
+		return "its definition"
+	}
 }
 
 // aboutSelf says that a plane does not replace itself.
@@ -223,7 +242,7 @@ func marked(style style, mark, text string, w int) []string {
 // target says what would run, and how it comes to be.
 func (d *deployScreen) target(w int) []string {
 	p, st := d.plan, d.st
-	how := "uses the image that is built already"
+	how := "the image is there already"
 	switch {
 	case d.in.Same:
 		how = "the image that runs now, again, with today's definition and env"
@@ -238,8 +257,15 @@ func (d *deployScreen) target(w int) []string {
 	if d.in.EnvGone {
 		how += " · an empty env is allowed"
 	}
+	what := st.accent.draw(commitWord(p.Commit)) + " " + st.bold.draw(safe(p.Commit.Subject))
+	if p.Commit.SHA == "" {
+		what = st.bold.draw(safe(d.wanted()))
+		if d.in.Same {
+			what = st.bold.draw("the same image")
+		}
+	}
 	return []string{
-		cut(" "+st.dim.draw("deploy ")+st.accent.draw(commitWord(p.Commit))+" "+st.bold.draw(safe(p.Commit.Subject)), w),
+		cut(" "+st.dim.draw("deploy ")+what, w),
 		st.dim.draw(cut("        "+how, w)),
 	}
 }
