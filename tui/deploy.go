@@ -290,6 +290,9 @@ func envWord(version int) string {
 
 // body lists what changes and the steps.
 func (d *deployScreen) body(w int) []string {
+	if len(d.plan.Steps) == 0 {
+		return []string{d.st.dim.draw(cut(" There are no steps: nothing would be done.", w))}
+	}
 	st := d.st
 	lines := []string{cut(" "+st.title.draw("What changes")+st.dim.draw("  "+plural(len(d.plan.Changes), "difference", "differences")+" to what runs"), w)}
 	lines = append(lines, changeLines(st, d.plan.Changes, w)...)
