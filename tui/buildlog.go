@@ -29,7 +29,7 @@ func newBuildLog(b core.Build) func(scope) Screen {
 }
 
 // Title is the breadcrumb.
-func (b *buildLog) Title() string { return "build " + b.build.ID }
+func (b *buildLog) Title() string { return "build " + shortID(b.build.ID) }
 
 // Service is the one that is built.
 func (b *buildLog) Service() string { return b.build.Service }

@@ -204,6 +204,6 @@ func (c *changes) cells(r *changeRow) []value {
 	l := st.need(core.NeedsBuild)
 	return []value{
 		{mark, st.accent}, {core.ChangeCommit, st.dim}, {commitWord(*r.commit) + " " + safe(r.commit.Subject), st.text}, {l.word, l.style},
-		{core.FormatAge(c.now().Sub(r.commit.At)), st.dim}, {safe(r.commit.Author), st.dim},
+		{core.FormatAge(c.now().Sub(r.commit.At)), st.dim}, {authorOf(*r.commit), st.dim},
 	}
 }

@@ -48,7 +48,7 @@ func (s shipped) Probe(ctx context.Context, target core.ProbeTarget) (string, er
 		}
 		for _, n := range d.Networks {
 			if n.Address != "" && strings.HasPrefix(target.Address, n.Address+":") && len(d.Command) > 0 && d.Command[0] == "sick" {
-				return "", errors.New("HTTP 503 from /healthz")
+				return "HTTP 503 from /healthz", errors.New("HTTP 503")
 			}
 		}
 	}

@@ -154,7 +154,7 @@ func (d *deployScreen) effect() []string {
 	case p.Build:
 		first = "Builds an image of " + d.wanted() + " and makes a new container of it."
 	default:
-		first = "Makes a new container of the image of " + d.wanted() + ", which is there already."
+		first = "Makes a new container of " + d.wanted() + ". Nothing is built."
 	}
 	out := []string{first}
 	if s := planSummary(p.Changes); s != "" {
@@ -182,8 +182,10 @@ func (d *deployScreen) wanted() string {
 		return d.in.Ref
 	case d.in.Build != "":
 		return "build " + d.in.Build
+	case d.plan.Build:
+		return "the newest commit"
 	default:
-		return "its definition"
+		return "the image of its definition"
 	}
 }
 
@@ -252,7 +254,7 @@ func (d *deployScreen) target(w int) []string {
 		how = "builds an image"
 	}
 	if p.Commit.Author != "" {
-		how = "by " + safe(p.Commit.Author) + " " + ago(d.now(), p.Commit.At) + " · " + how
+		how = "by " + authorOf(p.Commit) + " " + ago(d.now(), p.Commit.At) + " · " + how
 	}
 	if d.in.EnvGone {
 		how += " · an empty env is allowed"
@@ -276,7 +278,7 @@ func (d *deployScreen) running(w int) string {
 	if from == nil {
 		return st.dim.draw(cut(" now    nothing that this control plane has deployed", w))
 	}
-	text := " now    " + commitWord(from.Commit) + " " + safe(from.Commit.Subject) + " · release " + safe(from.ID) + envWord(from.EnvVersion) + " · since " + ago(d.now(), from.At)
+	text := " now    " + commitWord(from.Commit) + " " + safe(from.Commit.Subject) + " · release " + shortID(from.ID) + envWord(from.EnvVersion) + " · since " + ago(d.now(), from.At)
 	return st.dim.draw(cut(text, w))
 }
 
@@ -295,7 +297,11 @@ func (d *deployScreen) body(w int) []string {
 	}
 	st := d.st
 	lines := []string{cut(" "+st.title.draw("What changes")+st.dim.draw("  "+plural(len(d.plan.Changes), "difference", "differences")+" to what runs"), w)}
-	lines = append(lines, changeLines(st, d.plan.Changes, w)...)
+	if d.plan.From == nil && len(d.plan.Changes) == 0 {
+		lines = []string{" " + st.title.draw("What changes"), st.dim.draw(cut("   It is deployed for the first time: everything.", w))}
+	} else {
+		lines = append(lines, changeLines(st, d.plan.Changes, w)...)
+	}
 	lines = append(lines, "", " "+st.title.draw("Steps"))
 	for i, name := range d.plan.Steps {
 		lines = append(lines, cut(" "+st.dim.draw(fitRight(number(int64(i+1)), 3))+" "+st.text.draw(fit(safe(name), 16))+" "+st.dim.draw(stepMeans(name)), w))

@@ -100,7 +100,7 @@ func (o *overview) releaseText() string {
 		return o.st.dim.draw("none of ours: it was not deployed by a control plane")
 	}
 	return o.st.accent.draw(commitWord(r.Commit)) + " " + o.st.text.draw(safe(cut(r.Commit.Subject, 40))) +
-		o.st.dim.draw(" · "+safe(r.ID)+" since "+ago(o.now(), r.At))
+		o.st.dim.draw(" · "+shortID(r.ID)+" since "+ago(o.now(), r.At))
 }
 
 func (o *overview) changesText() string {

@@ -117,7 +117,7 @@ func (r *rollbackScreen) effect(one *core.ReleaseView) []string {
 	if one.EnvVersion > 0 {
 		env = "env v" + number(int64(one.EnvVersion))
 	}
-	out := []string{"Makes release " + one.ID + " of " + ago(r.now(), one.At) + " the running one again: commit " + commitWord(one.Commit) + ", image " +
+	out := []string{"Makes release " + shortID(one.ID) + " of " + ago(r.now(), one.At) + " the running one again: commit " + commitWord(one.Commit) + ", image " +
 		core.ShortID(one.Image) + ", its definition and " + env + " together."}
 	if s := planSummary(one.Diff); s != "" {
 		out = append(out, "Differs from what runs: "+s+".")
@@ -164,7 +164,7 @@ func (r *rollbackScreen) cells(one *core.ReleaseView) []value {
 	}
 	return []value{
 		{l.glyph, l.style}, {core.FormatAge(r.now().Sub(one.At)), st.dim}, {commitWord(one.Commit), st.accent}, {safe(said), st.text}, {env, envStyle},
-		{image, imageStyle}, {safe(one.Commit.Author), st.dim}, {safe(one.ID), st.dim},
+		{image, imageStyle}, {authorOf(one.Commit), st.dim}, {shortID(one.ID), st.dim},
 	}
 }
 
@@ -178,7 +178,7 @@ func (r *rollbackScreen) diff(w, h int) []string {
 	if one.Running {
 		return append(lines, cut(" "+st.ok.draw("● This release runs now.")+st.dim.draw(" Choose another one to see what it would change."), w))
 	}
-	lines = append(lines, cut(" "+st.title.draw("Going back to "+safe(one.ID))+st.dim.draw(" from what runs now"), w))
+	lines = append(lines, cut(" "+st.title.draw("Going back to "+shortID(one.ID))+st.dim.draw(" from what runs now"), w))
 	if one.Note != "" {
 		lines = append(lines, marked(st.warn, "▲", one.Note, w)...)
 	}
