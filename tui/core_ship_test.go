@@ -143,7 +143,7 @@ func TestAChangeIsDeployedFailedAndRolledBackFromTheConsoleOverARealCore(t *test
 		for _, keys := range [][]string{{"1", "d"}, {"1", "B"}, {"1", "C"}, {"1", "v"}, {"1", "o"}, {"I"}, {"!"}} {
 			c.press(keys...)
 			c.pass(5 * time.Second)
-			c.size(120, 40)
+			c.size(80, 24)
 			t.Log(c.text())
 			c.hides("cannot be shown", "Internal error", "looking …")
 		}

@@ -122,7 +122,7 @@ func (r *rollbackScreen) effect(one *core.ReleaseView) []string {
 	if s := planSummary(one.Diff); s != "" {
 		out = append(out, "Differs from what runs: "+s+".")
 	}
-	return append(append(out, "Nothing is built. When the older version does not pass its health check, what runs now goes on or is started again.", notUndone), r.aboutSelf(r.name)...)
+	return append(append(out, "Nothing is built. When the older version does not pass its health check, what runs now goes on or is started again.", stays(one)), r.aboutSelf(r.name)...)
 }
 
 // releaseColumns are never written.
@@ -179,21 +179,26 @@ func (r *rollbackScreen) diff(w, h int) []string {
 		return append(lines, cut(" "+st.ok.draw("● This release runs now.")+st.dim.draw(" Choose another one to see what it would change."), w))
 	}
 	lines = append(lines, cut(" "+st.title.draw("Going back to "+shortID(one.ID))+st.dim.draw(" from what runs now"), w))
-	if one.Note != "" {
-		lines = append(lines, marked(st.warn, "▲", one.Note, w)...)
-	}
 	if !one.ImageHere {
 		lines = append(lines, marked(st.warn, "▲", "The engine no longer has its image.", w)...)
 	}
 	if !one.EnvHere {
 		lines = append(lines, marked(st.bad, "✗", "Its env cannot be decrypted here.", w)...)
 	}
-	items := backLines(st, one.Diff, w)
-	room := h - len(lines) - 1
+	items, last := backLines(st, one.Diff, w), marked(st.warn, "▲", stays(one), w)
+	room := h - len(lines) - len(last)
 	if len(items) > room && room > 0 {
 		items = append(items[:room-1], st.dim.draw(cut("   and "+plural(len(items)-room+1, "more difference", "more differences"), w)))
 	}
-	return append(append(lines, items...), marked(st.warn, "▲", notUndone, w)...)
+	return append(append(lines, items...), last...)
+}
+
+// stays says what a return to a release does not undo: in the words of core when it has some.
+func stays(one *core.ReleaseView) string {
+	if one.Note != "" {
+		return one.Note
+	}
+	return notUndone
 }
 
 // backLines lists what differs; nothing of it needs a build.
