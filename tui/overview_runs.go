@@ -122,11 +122,7 @@ func (o *overview) changesText() string {
 		}
 		return text
 	}
-	more := ""
-	if c.More {
-		more = "more than "
-	}
-	return l.style.draw(l.glyph+" "+l.word) + o.st.text.draw(": "+more+plural(len(c.Commits), "commit", "commits")+" and "+plural(others, "other difference", "other differences"))
+	return l.style.draw(l.glyph+" "+l.word) + o.st.text.draw(": "+countChanges(c))
 }
 
 func (o *overview) lastText() string {
