@@ -184,7 +184,7 @@ func (b *buildLog) facts(w int) string {
 		parts = append(parts, "ref "+safe(one.Ref))
 	}
 	if one.Image != "" {
-		parts = append(parts, "image "+core.ShortID(one.Image)+" "+sizeWord(one.Size))
+		parts = append(parts, "image "+imageWord(one.Image)+" "+sizeWord(one.Size))
 	}
 	if one.Gone {
 		parts = append(parts, "no longer on the engine")

@@ -180,7 +180,7 @@ func (b *builds) View(w, h int) string {
 
 func (b *builds) cells(one *core.Build) []value {
 	l, st := b.st.build(one.State), b.st
-	image, style := core.ShortID(one.Image), st.dim
+	image, style := imageWord(one.Image), st.dim
 	if one.Gone {
 		image, style = "gone", st.warn
 	}
@@ -250,3 +250,6 @@ func sizeWord(n int64) string {
 	}
 	return core.FormatBytes(n)
 }
+
+// imageWord is the id of an image as screens show it.
+func imageWord(id string) string { return safe(core.ShortID(id)) }
