@@ -99,7 +99,7 @@ func derivedRoute(service string, c Container, networks []NetworkUse) (*RouteRul
 
 // squeeze writes the rules Host(`a`,`b`) and Host(`a`) || Host(`b`) alike, without blanks.
 func squeeze(rule string) string {
-	return strings.NewReplacer(" ", "", "`,`", "`)||Host(`").Replace(rule)
+	return strings.ReplaceAll(strings.ReplaceAll(rule, " ", ""), "`,`", "`)||Host(`")
 }
 
 // ownRouter is the router that is named like the service, else the first.
