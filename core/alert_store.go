@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,10 +102,19 @@ func (a *alerts) take(now time.Time, x Alert) {
 		x.At = now
 	}
 	x.At = x.At.UTC()
-	x.Title, x.Text = cutText(SafeText(x.Title), maxAlertTitle), cutText(SafeText(x.Text), maxAlertText)
+	x.Title, x.Text = cutText(SafeText(x.Title), maxAlertTitle), cutText(safeLines(x.Text), maxAlertText)
 	a.rows = append(a.rows, &x)
 	a.dirty[x.ID] = true
 	a.trim()
+}
+
+// safeLines makes a text of several lines safe.
+func safeLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = SafeText(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // cutText bounds a text in bytes.
@@ -178,8 +188,20 @@ func (a *alerts) history() []Alert {
 	return list
 }
 
+// listAlerts lists the alerts of this plane, and those of the other one that it may see.
 func listAlerts(_ context.Context, c *Core, _ struct{}) (AlertsView, error) {
-	return AlertsView{Targets: c.alertTargets(), Alerts: c.alerts.history()}, nil
+	list := c.alerts.history()
+	own := make(map[string]bool, len(list))
+	for _, x := range list {
+		own[x.ID] = true
+	}
+	for _, x := range rowsOf[Alert](c, alertsTable) {
+		if _, _, ours := get[Alert](c.state, alertsTable, x.ID); !ours && !own[x.ID] {
+			list = append(list, x)
+		}
+	}
+	slices.SortStableFunc(list, func(x, y Alert) int { return cmp.Or(y.At.Compare(x.At), cmp.Compare(y.ID, x.ID)) })
+	return AlertsView{Targets: c.alertTargets(), Alerts: list[:min(len(list), maxAlerts)]}, nil
 }
 
 // alertTargets are the kinds of address that alerts go to.

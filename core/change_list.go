@@ -25,10 +25,12 @@ func listChanges(ctx context.Context, c *Core, in ServiceIn) (Changes, error) {
 	}
 	d := &changing{c: c, ctx: ctx, dv: dv, next: dv.Definition, out: Changes{Service: dv.Service, Commits: []Commit{}, Items: []ChangeItem{}}}
 	d.running()
-	if dv.Source != nil && d.svc.ID != "" {
+	switch {
+	case dv.Source == nil:
+	case d.svc.ID != "":
 		d.commits()
-	} else if dv.Source != nil {
-		d.head()
+	case d.head():
+		d.add(ChangeCommit, d.buildNeed(), "%s is at %s: %s", dv.Source.Ref, d.out.Head.Short(), d.out.Head.Subject)
 	}
 	d.definition()
 	d.env()

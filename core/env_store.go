@@ -135,7 +135,8 @@ func marksOf(key []byte, values map[string]string) map[string]string {
 	return marks
 }
 
-// oldEnvs are the edits that make room for one more version. A version that a release returns to stays.
+// oldEnvs are the edits that make room for one more version. A version that a release returns to stays, and one that the
+// other plane wrote is its own to remove.
 func (c *Core) oldEnvs(service string) []edit {
 	versions := c.envVersions(service)
 	over := len(versions) + 1 - maxEnvVersions
@@ -150,8 +151,9 @@ func (c *Core) oldEnvs(service string) []edit {
 	}
 	var edits []edit
 	for _, v := range versions[:over] {
-		if !needed[v.Version] {
-			edits = append(edits, edit{envTable, envKey(service, v.Version), nil})
+		key := envKey(service, v.Version)
+		if _, _, own := get[EnvVersion](c.state, envTable, key); own && !needed[v.Version] {
+			edits = append(edits, edit{envTable, key, nil})
 		}
 	}
 	return edits

@@ -309,8 +309,27 @@ func TestASecretShowsNowhereButInItsAuditedReveal(t *testing.T) {
 	}
 }
 
+// meeting is a Sealer in which two calls wait a while for each other.
+type meeting struct {
+	core.Sealer
+	inside chan struct{}
+}
+
+func (m meeting) Seal(plain []byte) ([]byte, string, error) {
+	select {
+	case m.inside <- struct{}{}:
+	case <-m.inside:
+	case <-time.After(5 * time.Millisecond):
+	}
+	return m.Sealer.Seal(plain)
+}
+
 func TestTwoEditsAtOnceAreTwoVersions(t *testing.T) {
-	r := envPlane(t, "", "k1")
+	r := newPlane(t, func(r *planeRig) {
+		r.ship.Sealer = meeting{coretest.NewSealer("k1"), make(chan struct{})}
+		r.engine.Add(web("ship-demo"))
+	})
+	r.wait(10*time.Second, "ship-demo is known", func() bool { _, ok := r.known("ship-demo"); return ok })
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {

@@ -45,6 +45,7 @@ type command struct {
 type call struct {
 	ctx   context.Context
 	core  *core.Core
+	in    io.Reader // nil when it is a terminal
 	out   io.Writer
 	errw  io.Writer
 	flags *flag.FlagSet
@@ -59,11 +60,15 @@ type options struct {
 	follow, invert, verify, standard                                                          bool
 	tail, limit                                                                               int
 	grace, maxBytes, maxAge                                                                   string
+	ref, build, state, by, service, log                                                       string
+	same, fresh, plan, envGone, reveal, test, rendered                                        bool
+	base, version                                                                             int
+	vars                                                                                      map[string]string
 }
 
 // commands is the one list, in the order of help.
 func commands() []command {
-	return slices.Concat(serviceCommands(), logCommands(), auditCommands(), accessCommands(), jobCommands(), serverCommands())
+	return slices.Concat(serviceCommands(), deployCommands(), buildCommands(), envCommands(), stateCommands(), logCommands(), auditCommands(), accessCommands(), jobCommands(), serverCommands())
 }
 
 // Names lists the commands in the order of help. A shell needs a terminal and is served by the Door itself.
@@ -75,28 +80,34 @@ func Names() []string {
 	return names
 }
 
-// Run runs one command line and returns its exit code. The actor rides in ctx; argv is not empty. Results go to out,
-// everything else to errw.
-func Run(ctx context.Context, c *core.Core, argv []string, out, errw io.Writer) int {
+// IO is where a command reads and writes: results go to Out, everything else to Err.
+type IO struct {
+	In       io.Reader // nil when it is a terminal, which commands do not read
+	Out, Err io.Writer
+}
+
+// Run runs one command line and returns its exit code. The actor rides in ctx; argv is not empty.
+func Run(ctx context.Context, c *core.Core, argv []string, std IO) int {
 	if len(argv) == 0 || argv[0] == "-h" || argv[0] == "--help" {
 		argv = append([]string{"help"}, argv[min(1, len(argv)):]...)
 	}
 	for _, cmd := range allCommands() {
 		if cmd.name == argv[0] && cmd.run != nil {
-			return cmd.execute(ctx, c, argv[1:], out, errw)
+			return cmd.execute(ctx, c, argv[1:], std)
 		}
 	}
-	fmt.Fprintf(errw, "There is no command %q; ssh ... help lists them.\n", core.SafeText(argv[0]))
+	fmt.Fprintf(std.Err, "There is no command %q; ssh ... help lists them.\n", core.SafeText(argv[0]))
 	return ExitUsage
 }
 
 // execute parses the arguments, runs, and reports the error in the form that was asked for.
-func (cmd command) execute(ctx context.Context, c *core.Core, argv []string, out, errw io.Writer) int {
-	w := &failing{w: out}
-	k := cmd.call(ctx, c, w, errw)
+func (cmd command) execute(ctx context.Context, c *core.Core, argv []string, std IO) int {
+	w := &failing{w: std.Out}
+	k := cmd.call(ctx, c, w, std.Err)
+	k.in = std.In
 	err := k.parse(argv)
 	if errors.Is(err, flag.ErrHelp) {
-		cmd.usage(k, out)
+		cmd.usage(k, std.Out)
 		return ExitOK
 	}
 	if err == nil {

@@ -37,8 +37,13 @@ type said struct {
 }
 
 func say(ctx context.Context, p *planetest.Plane, argv ...string) said {
+	return sayWith(ctx, p, "", argv...)
+}
+
+// sayWith runs a command with an input.
+func sayWith(ctx context.Context, p *planetest.Plane, in string, argv ...string) said {
 	var out, errw bytes.Buffer
-	code := sshd.Run(ctx, p.Core, argv, &out, &errw)
+	code := sshd.Run(ctx, p.Core, argv, sshd.IO{In: strings.NewReader(in), Out: &out, Err: &errw})
 	return said{out.String(), errw.String(), code}
 }
 
@@ -207,7 +212,7 @@ func TestACommandWhoseReaderHasGoneEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(p.As(t, core.RoleViewer), 10*time.Second)
 	defer cancel()
 	var errw bytes.Buffer
-	if code := sshd.Run(ctx, p.Core, []string{"status"}, gone{}, &errw); code != sshd.ExitFailed {
+	if code := sshd.Run(ctx, p.Core, []string{"status"}, sshd.IO{Out: gone{}, Err: &errw}); code != sshd.ExitFailed {
 		t.Errorf("exit %d", code)
 	}
 }

@@ -42,9 +42,31 @@ func (d *Door) Handle(s *Session) int {
 	case argv[0] == "shell":
 		return d.shell(ctx, s, argv[1:], live.Touch)
 	default:
-		return Run(ctx, d.core, argv, s, s.Stderr())
+		return d.command(ctx, s, argv)
 	}
 }
+
+// command runs one command. With a terminal there is no input to read but ctrl-C, which ends the command and nothing that
+// it started.
+func (d *Door) command(ctx context.Context, s *Session, argv []string) int {
+	if _, ok := s.Term(); !ok {
+		return Run(ctx, d.core, argv, IO{In: s, Out: s, Err: s.Stderr()})
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // ends with the terminal, which ends with the session
+		for key := make([]byte, 1); ; {
+			if _, err := s.Read(key); err != nil || key[0] == ctrlC {
+				cancel()
+				return
+			}
+		}
+	}()
+	return Run(ctx, d.core, argv, IO{Out: s, Err: s.Stderr()})
+}
+
+// ctrlC is what a terminal in raw mode sends for it.
+const ctrlC = 3
 
 // opWords gives the JSON of `op NAME JSON` as it came: the client has taken the user's quotes away already, and the
 // quotes that are left belong to the JSON.
