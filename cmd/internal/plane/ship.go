@@ -20,7 +20,7 @@ import (
 // it refuse with a reason, and everything else goes on.
 func (b *built) ship(cfg core.Config, engine *docker.Docker, data string, log *slog.Logger) core.ShipParts {
 	parts := core.ShipParts{
-		Definitions: compose.New(), Maker: engine, Images: engine, Locks: flock.New(locks(cfg)), Through: traefik.NewProber(),
+		Definitions: compose.New(), Maker: engine, Images: engine, Made: engine, Locks: flock.New(locks(cfg)), Through: traefik.NewProber(),
 		Git: git.New(git.Config{Root: cfg.Root, Token: core.Secret(cfg.GitToken), TokenHosts: git.TokenHosts(cfg.GitTokenHosts)}),
 	}
 	sealer, err := age.New(cfg.AgeIdentities)
