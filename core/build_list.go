@@ -133,7 +133,7 @@ func (c *Core) oldBuilds(service string) []edit {
 		if b.Service != service || b.Plane != c.charter.Name {
 			continue
 		}
-		if kept++; kept < keptBuilds || b.State == BuildRunning || needed[b.ID] || b.State == BuildDone && !b.Gone {
+		if kept++; kept <= keptBuilds || b.State == BuildRunning || needed[b.ID] || b.State == BuildDone && !b.Gone {
 			continue
 		}
 		if err := c.ship.Outputs.Remove(b.ID); err != nil {

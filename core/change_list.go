@@ -25,10 +25,12 @@ func listChanges(ctx context.Context, c *Core, in ServiceIn) (Changes, error) {
 	}
 	d := &changing{c: c, ctx: ctx, dv: dv, next: dv.Definition, out: Changes{Service: dv.Service, Commits: []Commit{}, Items: []ChangeItem{}}}
 	d.running()
-	if dv.Source != nil && d.svc.ID != "" {
+	switch {
+	case dv.Source == nil:
+	case d.svc.ID != "":
 		d.commits()
-	} else if dv.Source != nil {
-		d.head()
+	case d.head():
+		d.add(ChangeCommit, d.buildNeed(), "%s is at %s: %s", dv.Source.Ref, d.out.Head.Short(), d.out.Head.Subject)
 	}
 	d.definition()
 	d.env()
@@ -171,7 +173,7 @@ func (d *changing) behind(head Commit) {
 			count = fmt.Sprintf("more than %d", maxChanges)
 		}
 		d.note("%s no longer has what runs: %s commits of it would be taken back, the newest %s.", d.dv.Source.Ref, count, gone[0].Short())
-		if len(d.out.Commits) == 0 || !touchesAny(d.out.Commits, *d.dv.Source) {
+		if !touchesAny(d.out.Commits, *d.dv.Source) {
 			d.add(ChangeCommit, d.buildNeed(), "back to %s %s", head.Short(), head.Subject)
 		}
 	}

@@ -116,9 +116,6 @@ func LooksSecret(name, value string) bool {
 	return ok
 }
 
-// Built is true for a service whose image is built from its source. A source may also bring the definition alone.
-func (d Definition) Built() bool { return d.Source != nil && d.Source.Dockerfile != "" }
-
 // FolderOf is the folder of a service below MATRX_ROOT: its rendered docker-compose.yml and .env lie there.
 func FolderOf(d Definition) string {
 	switch d.Kind {

@@ -12,7 +12,7 @@ import (
 // definitionsTable holds the newest version of each service's definition.
 const definitionsTable = "definitions"
 
-// maxDefinitionText bounds the text of a definition in the store, in bytes.
+// maxDefinitionText bounds the text of a definition, in bytes.
 const maxDefinitionText = 256 << 10
 
 // definitionOf gives the newest definition of a service.

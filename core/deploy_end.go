@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -87,7 +88,7 @@ func (r *deployRun) takeBack(ctx context.Context) {
 	state := "done"
 	if err != nil {
 		state, detail = "failed", "It is tried again until it works: "+MessageOf(err)
-		r.c.deploys.leaveBehind(r.row.Service, r.name, "")
+		r.c.deploys.leaveBehind(r.row.Service, r.name, r.id)
 	}
 	r.update(func(row *Deployment) {
 		last := &row.Steps[len(row.Steps)-1]
@@ -127,7 +128,18 @@ func (r *deployRun) words(state DeployState, err error) string {
 	case DeployInterrupted:
 		why = "The control plane was stopped while it ran."
 	}
-	return cutLine(why + " " + oldServes(row))
+	return cutLine(sentence(why) + " " + oldServes(row))
+}
+
+// sentence ends a text as one.
+func sentence(text string) string {
+	return strings.TrimRight(strings.TrimSpace(text), ".") + "."
+}
+
+// isUnsettled is true for a deployment whose way back is still open: which version serves is decided later.
+func (row Deployment) isUnsettled() bool {
+	n := len(row.Steps)
+	return row.State == DeployRunning || n > 0 && row.Steps[n-1].Name == StepReturn && row.Steps[n-1].State == "failed" && !row.Settled
 }
 
 // oldServes says what became of the old version after a failure.
@@ -155,7 +167,7 @@ func (r *deployRun) lastEdits(state DeployState) []edit {
 	case state == DeployDone:
 		r.next.At = r.c.now().UTC()
 		edits = append(edits, edit{releasesTable, r.next.ID, r.next})
-	default:
+	case !r.snapshot().isUnsettled():
 		edits = append(edits, edit{releasesTable, r.next.ID, nil})
 	}
 	return edits

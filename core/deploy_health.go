@@ -74,7 +74,7 @@ func (c *Core) prove(ctx context.Context, p proof) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return last, err
 	}
-	return last, Errorf(CodeConflict, "The new version did not pass its health check within %s. The last answer: %s.", within, last)
+	return last, Errorf(CodeConflict, "The new version did not pass its health check within %s. The last answer: %s", within, sentence(last))
 }
 
 // look asks a container once.

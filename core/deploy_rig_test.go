@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/compose"
 	"github.com/codematrx/matrx-ship/core/coretest"
 )
 
@@ -92,7 +93,7 @@ func (r *deployRig) deployParts(g *gate) core.Parts {
 	p.Docker = gatedDocker{r.engine, g}
 	p.Journal = gatedJournal{r.journal, g}
 	p.Proxy = switchProxy{r}
-	p.Ship = r.ship.Parts(nil)
+	p.Ship = r.ship.Parts(compose.New())
 	p.Ship.Maker, p.Ship.Images = gatedMaker{r.engine, g}, gatedImages{r.engine, g}
 	p.Ship.Switch, p.Ship.Locks = gatedSwitch{r.ship.Switch, g}, gatedLocks{r.ship.Locks, g}
 	return p

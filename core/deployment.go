@@ -63,6 +63,7 @@ type Deployment struct {
 	Lost     int           `json:"lost"`          // of them without a good answer
 	Gap      time.Duration `json:"gap,omitempty"` // how long nothing served, for what cannot run twice
 	Result   string        `json:"result,omitempty"`
+	Settled  bool          `json:"settled,omitempty"`   // the way back failed at first, and was decided later
 	LastLog  []string      `json:"last_log,omitempty"`  // of a failed candidate, at most 200 lines
 	Health   []string      `json:"health,omitempty"`    // what its probes said, with times
 	Build    string        `json:"build,omitempty"`     // id

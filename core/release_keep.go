@@ -13,6 +13,11 @@ func (r *deployRun) keep(ctx context.Context) (string, error) {
 	if err := r.c.ship.Images.TagImage(ctx, r.next.Image, r.next.Tag); err != nil {
 		return "", skipped("the image is not kept by a tag of its own: " + MessageOf(err))
 	}
+	if r.def.Source != nil { // what the rendered docker-compose.yml names
+		if err := r.c.ship.Images.TagImage(ctx, r.next.Image, CurrentImage(r.row.Service)); err != nil {
+			return "", skipped("docker compose cannot start it by hand: " + MessageOf(err))
+		}
+	}
 	gone, kept, err := r.c.prune(ctx, r.row.Service, r.def.Keep, r.next)
 	words := fmt.Sprintf("%d kept, %d removed", kept, gone)
 	if err != nil {

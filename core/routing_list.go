@@ -139,29 +139,51 @@ func gatherRoutes(all []wantedRoute, said traefikSays) []*routeFacts {
 				f.route = &said.routes[j]
 			}
 		}
-		f.rivals = rivalsOf(w, all, said.routes)
+		f.rivals = rivalsOf(f, all, said.routes)
 		facts[i] = f
 	}
 	return facts
 }
 
-// rivalsOf names who else claims a domain of a route: other services by their labels, and Traefik's other routers with
-// the same rule. Routers that share a host but differ in their paths are no rivals.
-func rivalsOf(w wantedRoute, all []wantedRoute, routes []Route) []string {
+// rivalsOf names who else claims a domain of a route: other services by their labels, and Traefik's other routers.
+func rivalsOf(f *routeFacts, all []wantedRoute, routes []Route) []string {
+	w := f.want
 	var rivals []string
 	for _, other := range all {
-		if other.service != w.service && other.enabled && !other.missing && other.rule == w.rule {
+		if other.service != w.service && other.enabled && !other.missing && sameClaim(w.rule, other.rule) {
 			rivals = append(rivals, other.service)
 		}
 	}
 	for _, r := range routes {
 		ours := slices.ContainsFunc(all, func(o wantedRoute) bool { return r.Name == o.router+dockerProvider })
-		if !ours && r.Rule == w.rule && r.Provider != "internal" {
+		elsewhere := f.route != nil && len(f.route.Entrypoints) > 0 && len(r.Entrypoints) > 0 &&
+			!slices.ContainsFunc(r.Entrypoints, func(e string) bool { return slices.Contains(f.route.Entrypoints, e) })
+		if !ours && !elsewhere && sameClaim(w.rule, r.Rule) {
 			rivals = append(rivals, "the router "+shortText(r.Name))
 		}
 	}
 	slices.Sort(rivals)
 	return slices.Compact(rivals)
+}
+
+// sameClaim is true for two rules that a request can match alike: equal ones, and those of nothing but hosts that share
+// one. Rules that share a host and differ in their paths are no rivals.
+func sameClaim(a, b string) bool {
+	if a == b {
+		return true
+	}
+	return hostsAlone(a) && hostsAlone(b) && slices.ContainsFunc(RuleHosts(a), func(h string) bool { return slices.Contains(RuleHosts(b), h) })
+}
+
+// hostsAlone is true for rules like "Host(`a`) || Host(`b`)".
+func hostsAlone(rule string) bool {
+	for part := range strings.SplitSeq(rule, "||") {
+		part = strings.TrimSpace(part)
+		if !strings.HasPrefix(part, "Host(") || strings.Index(part, ")") != len(part)-1 {
+			return false
+		}
+	}
+	return true
 }
 
 // lookThrough reads the switch of every route and asks each through Traefik, as many at once as is kind to it. What does

@@ -126,6 +126,16 @@ func TestTheVerdictNamesTheCauseAndWhatToDo(t *testing.T) {
 		{"a router of somebody else", func(r *shipRig) {
 			r.proxy.routes = append(r.proxy.routes, core.Route{Name: "rogue@file", Rule: r.proxy.routes[0].Rule, Provider: "file"})
 		}, false, "Two claim demo.example.com: this service and the router rogue@file", "Take the domain"},
+		{"a router of somebody else with a part of the domains", func(r *shipRig) {
+			r.proxy.routes = append(r.proxy.routes, core.Route{Name: "rogue@file", Rule: "Host(`a.example.com`) || Host(`demo.example.com`)", Provider: "file"})
+		}, false, "and the router rogue@file", "Take the domain"},
+		{"a router for a path of the domain", func(r *shipRig) {
+			r.proxy.routes = append(r.proxy.routes, core.Route{Name: "api@file", Rule: "Host(`demo.example.com`) && PathPrefix(`/api`)", Provider: "file"})
+		}, true, "It works.", ""},
+		{"a router on another entry point", func(r *shipRig) {
+			r.proxy.routes[0].Entrypoints = []string{"websecure"}
+			r.proxy.routes = append(r.proxy.routes, core.Route{Name: "plain@file", Rule: r.proxy.routes[0].Rule, Provider: "file", Entrypoints: []string{"web"}})
+		}, true, "It works.", ""},
 		{"a damaged file", func(r *shipRig) { r.sw.Damage("ship-demo") }, false, "cannot be read", "deploy ship-demo"},
 		{"a file that Traefik has not read", func(r *shipRig) { r.point("ship-demo", "ship-demo-99999999") }, false,
 			"leads to http://ship-demo-1a2b3c4d:3000 UP, but our file says http://ship-demo-99999999:3000", "one of them is wrong"},
@@ -164,6 +174,9 @@ func TestTheVerdictNamesTheCauseAndWhatToDo(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				r := newShipRig(t, wellRouted)
 				r.become("ship-demo", core.Healthy, 5*time.Second)
+				if _, err := r.locks.Lock("ship-demo", "the test"); err != nil { // nobody mends the file meanwhile
+					t.Fatal(err)
+				}
 				tc.change(r)
 				coretest.Wait(t, 3*time.Second, "the verdict", func() bool {
 					view := r.routes("ship-demo")

@@ -41,7 +41,7 @@ func (c *Core) settle(ctx context.Context, service, name string) (settling, erro
 		if err := c.removeTests(ctx, f); err != nil {
 			return settling{}, err
 		}
-		return settling{serves: &only}, c.mendSwitch(ctx, service, only)
+		return settling{serves: &only}, c.leadTo(ctx, service, only)
 	}
 	chosen, proven, err := c.choose(ctx, f)
 	if err != nil {
@@ -57,17 +57,6 @@ func (c *Core) settle(ctx context.Context, service, name string) (settling, erro
 	did := fmt.Sprintf("What an interrupted deployment left was settled: container %s stays, %d removed.", chosen.Short(), len(f.members)-1)
 	c.log.Info("service settled", "service", service, "container", chosen.ID, "proven", proven)
 	return settling{serves: chosen, proven: proven, did: did}, nil
-}
-
-// mendSwitch leads the route back to the only container when it names the candidate of a deployment that is no more.
-func (c *Core) mendSwitch(ctx context.Context, service string, only ContainerDetail) error {
-	if c.ship.Switch == nil || !routed(only.Labels, service) {
-		return nil
-	}
-	if _, err := c.ship.Switch.Target(ctx, service); CodeOf(err) == CodeNotFound {
-		return nil // whoever keeps the files renders it anew
-	}
-	return c.leadTo(ctx, service, only)
 }
 
 // choose decides which member stays. It is nil when there is only a candidate that does not serve.

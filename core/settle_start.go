@@ -40,7 +40,7 @@ func (d *deploys) leaveBehind(service, name, row string) {
 // findOpen notes the deployments that the last process left running.
 func (d *deploys) findOpen() {
 	for _, row := range all[Deployment](d.c.state, deploymentsTable) {
-		if row.State != DeployRunning {
+		if !row.isUnsettled() {
 			continue
 		}
 		name := row.Service
@@ -171,7 +171,10 @@ func (d *deploys) decide(ctx context.Context, name string, serves *ContainerDeta
 	d.mu.Unlock()
 	for _, id := range rows {
 		row, _, ok := get[Deployment](d.c.state, deploymentsTable, id)
-		if ok && row.State == DeployRunning {
+		if ok && unknown != "" && row.State != DeployRunning {
+			continue // it says already that it is not settled
+		}
+		if ok && row.isUnsettled() {
 			d.decideRow(&row, serves, unknown)
 			if err := d.c.commit(ctx, d.decided(ctx, row)...); err != nil {
 				d.c.log.Error("the end of an interrupted deployment is not on record yet", "deployment", id, "err", err)
@@ -189,6 +192,10 @@ func (d *deploys) decide(ctx context.Context, name string, serves *ContainerDeta
 
 // decideRow says how an interrupted deployment ended.
 func (d *deploys) decideRow(row *Deployment, serves *ContainerDetail, unknown string) {
+	if row.State != DeployRunning {
+		d.decideFailed(row, serves)
+		return
+	}
 	now := d.c.now().UTC()
 	during := "before its first step"
 	for i := range row.Steps {
@@ -216,12 +223,24 @@ func (d *deploys) decideRow(row *Deployment, serves *ContainerDetail, unknown st
 	row.Took = now.Sub(row.Started)
 }
 
+// decideFailed completes the record of a deployment that could not be taken back while the engine was away.
+func (d *deploys) decideFailed(row *Deployment, serves *ContainerDetail) {
+	switch {
+	case serves != nil && serves.Labels[labelDeployment] == row.ID:
+		row.State = DeployDone
+		row.Result = cutLine("It was given up, and then the new version was found to serve: container " + serves.Short() + " was kept. Why it was given up: " + row.Result)
+	case serves != nil:
+		row.Result = cutLine(row.Result + " By now it is settled: container " + serves.Short() + " serves.")
+	}
+	row.Settled = true
+}
+
 // decided are the rows of a decided deployment: its release counts when it has taken over.
 func (d *deploys) decided(ctx context.Context, row Deployment) []edit {
 	edits := []edit{{deploymentsTable, row.ID, row}}
 	release, _, ok := get[Release](d.c.state, releasesTable, row.To)
 	switch {
-	case !ok || row.To == "":
+	case !ok || row.To == "" || row.isUnsettled():
 	case row.State == DeployDone:
 		if err := d.c.ship.Images.TagImage(ctx, release.Image, release.Tag); err != nil {
 			d.c.log.Warn("the image of a release is not kept by a tag", "release", release.ID, "err", err)

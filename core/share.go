@@ -8,6 +8,13 @@ import (
 	"time"
 )
 
+// The tables of what is built and deployed.
+const (
+	buildsTable      = "builds"
+	releasesTable    = "releases"
+	deploymentsTable = "deployments"
+)
+
 // sharedTables are the tables that both control planes of a server see. Each plane writes its own rows in its own journal and
 // publishes them in a file; the other one reads that. Of rows with one key the newer wins: the plane that is not the owner
 // writes an override while the owner is down (DESIGN, section 5).

@@ -17,6 +17,7 @@ import (
 const (
 	shareEvery   = time.Second            // between two looks at the other plane's file
 	shareGap     = 250 * time.Millisecond // between two of ours, so that a deployment's steps make few
+	shareCheck   = 5 * time.Second        // between two looks whether our file is still there
 	maxShareFile = 64 << 20               // bytes
 )
 
@@ -41,7 +42,8 @@ type sharing struct {
 	c       *Core
 	own     string // path of our file; empty when there is no root folder
 	other   string
-	written []byte // what own was last given
+	written []byte      // what own was last given
+	wrote   os.FileInfo // of own then
 
 	mu      sync.Mutex // guards everything below
 	theirs  map[string]map[string]sharedRow
@@ -103,6 +105,8 @@ func (s *sharing) run(ctx context.Context) {
 // keepPublishing writes our file when a shared table changed, and again when it could not be written or was touched.
 func (s *sharing) keepPublishing(ctx context.Context, changed <-chan struct{}) {
 	counts, due := map[string]uint64{}, true
+	check := time.NewTicker(shareCheck)
+	defer check.Stop()
 	for {
 		for _, table := range sharedTables {
 			if n := s.c.state.changes(table); n != counts[table] {
@@ -122,8 +126,20 @@ func (s *sharing) keepPublishing(ctx context.Context, changed <-chan struct{}) {
 		case <-ctx.Done():
 			return
 		case <-changed:
+		case <-check.C:
+			due = s.touched()
 		}
 	}
+}
+
+// touched is true when our file is no longer the one that was written, and forgets that it was.
+func (s *sharing) touched() bool {
+	info, err := os.Stat(s.own)
+	if err == nil && s.wrote != nil && os.SameFile(info, s.wrote) && info.Size() == s.wrote.Size() && info.ModTime().Equal(s.wrote.ModTime()) {
+		return false
+	}
+	s.written = nil
+	return true
 }
 
 // publish writes our file.
@@ -139,6 +155,7 @@ func (s *sharing) publish() error {
 	if err == nil && !bytes.Equal(raw, s.written) {
 		if err = replaceFile(s.own, raw); err == nil {
 			s.written = raw
+			s.wrote, err = os.Stat(s.own)
 		}
 	}
 	trouble := ""
@@ -152,8 +169,9 @@ func (s *sharing) publish() error {
 // look reads the other plane's file when it changed. A damaged one leaves the last good rows in force.
 func (s *sharing) look() {
 	info, err := os.Stat(s.other)
-	if errors.Is(err, fs.ErrNotExist) {
-		return // the other plane never ran here, or is being set up
+	if errors.Is(err, fs.ErrNotExist) { // the other plane never ran here, or is about to render it again
+		s.tell(&s.reading, "")
+		return
 	}
 	s.mu.Lock()
 	same := err == nil && s.seen.file != nil && os.SameFile(info, s.seen.file) && info.ModTime().Equal(s.seen.at) && info.Size() == s.seen.size

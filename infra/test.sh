@@ -48,6 +48,7 @@ main() {
 	need_go
 	ensure_engine
 	base_image
+	traefik_image # the tests of routing start one
 	stage "lint" lint
 	stage "unit and contract" unit
 	stage "sample app" sample

@@ -132,7 +132,7 @@ func TestWhatIsNotOfTheSubsetIsNamedWithFileLineAndKey(t *testing.T) {
 		"a route over no network":        {"    x-matrx: {health: {tcp: 80}, route: {domains: [a.b], port: 80}}", "is over the network proxy, which the service does not join"},
 		"a secret by its name":           {healthy + "    environment: {DB_PASSWORD: hunter2}", "compose.yml:6: services.web.environment holds what looks like a secret in DB_PASSWORD: set it with `env set`"},
 		"a secret in an address":         {healthy + "    environment: {DB: 'postgres://a:hunter2@db/a'}", "holds what looks like a secret in DB"},
-		"an image and a source":          {"    x-matrx: {health: {tcp: 80}, source: {repo: 'https://e.com/a'}}", "has an image too"},
+		"an image and a source":          {"    x-matrx: {health: {tcp: 80}, source: {repo: 'https://e.com/a'}}", "has an image beside it"},
 		"a credential in a repository":   {"    x-matrx: {health: {tcp: 80}, source: {repo: 'https://x:y@e.com/a'}}", "holds a credential"},
 		"a ref that is an option":        {"    x-matrx: {health: {tcp: 80}, source: {repo: 'https://e.com/a', ref: '--upload-pack=x'}}", "is not the name of a branch"},
 		"a context outside":              {"    x-matrx: {health: {tcp: 80}, source: {repo: 'https://e.com/a', context: ../x}}", "has to be a path inside the repository"},

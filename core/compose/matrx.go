@@ -273,10 +273,9 @@ func (r *serviceReader) buildSource() {
 	if src.Ref == "" {
 		src.Ref = "main"
 	}
-	if r.d.Image == "" || src.Context != "" || src.Dockerfile != "" {
-		src.Context, src.Dockerfile = cmp.Or(src.Context, "."), cmp.Or(src.Dockerfile, "Dockerfile")
-	} else if src.Definition == "" {
-		r.wrong("has an image too: leave image out when it is built, or name what of the repository is used (dockerfile, definition)", "source")
+	src.Context, src.Dockerfile = cmp.Or(src.Context, "."), cmp.Or(src.Dockerfile, "Dockerfile")
+	if r.d.Image != "" {
+		r.wrong("has an image beside it: leave image out, it is built", "source")
 	}
 	r.checkRepo(src.Repo)
 	if !gitRef.MatchString(src.Ref) || strings.Contains(src.Ref, "..") || strings.Contains(src.Ref, "//") {

@@ -122,6 +122,6 @@ func randomWays(r *rand.Rand, d *core.Definition) {
 			Context: pick(r, ".", "apps/web"), Dockerfile: "Dockerfile", Args: values(r, "ARG_%d"), Submodules: r.IntN(2) == 0,
 			Definition: pick(r, "", "infra/x/compose.yml"), Vars: values(r, "VAR_%d"),
 		}
-		d.Image = pick(r, d.Image, "")
+		d.Image = ""
 	}
 }

@@ -23,5 +23,5 @@ func NewShip(d *Docker) Ship {
 // Parts are the fakes as core takes them, beside the definitions given.
 func (s Ship) Parts(defs core.Definitions) core.ShipParts {
 	return core.ShipParts{Definitions: defs, Git: s.Git, Maker: s.Docker, Images: s.Docker, Locks: s.Locks, Outputs: s.Outputs,
-		Sealer: s.Sealer, Notifier: s.Notifier, Switch: s.Switch, Through: s.Through, Folders: s.Folders}
+		Sealer: s.Sealer, Notifier: s.Notifier, Switch: s.Switch, Through: s.Through, Folders: s.Folders, Made: s.Docker}
 }

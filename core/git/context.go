@@ -70,6 +70,9 @@ func (g *Git) folder(ctx context.Context, mirror, sha, dir string) ([]entry, err
 	if err != nil {
 		return nil, err
 	}
+	if entries, err = g.wanted(ctx, mirror, entries); err != nil {
+		return nil, err
+	}
 	var size int64
 	for _, e := range entries {
 		size += e.size

@@ -120,6 +120,27 @@ func TestAContextThatLeadsOutOfItsFolderIsRefused(t *testing.T) {
 	}
 }
 
+func TestWhatTheDockerignoreNamesIsLeftOut(t *testing.T) {
+	r := newRepo(t)
+	r.write("app/.dockerignore", "# not for images\ntest\n**/*.md\n!keep.md\nDockerfile\n.dockerignore\nout\n")
+	for _, name := range []string{"Dockerfile", "main", "test/a", "deep/b.md", "keep.md"} {
+		r.write("app/"+name, "x")
+	}
+	r.link("app/out", "/etc/passwd")
+	sha := r.commit("one")
+	g := r.reader()
+	fetched(t, g, r.source())
+	want := []string{"0 644 .dockerignore", "0 644 Dockerfile", "0 644 keep.md", "0 644 main"}
+	var got []string
+	for _, line := range unpack(t, g, sha, "app") {
+		name, _, _ := strings.Cut(line, "=")
+		got = append(got, name)
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("got %q", got)
+	}
+}
+
 func TestALinkToItselfAndALinkToNothingStayInside(t *testing.T) {
 	r := newRepo(t)
 	r.link("self", "self")

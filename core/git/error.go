@@ -18,6 +18,8 @@ type reason struct {
 
 // reasons are tried in order.
 var reasons = [...]reason{
+	{[]string{"cannot run ssh", "unable to find remote helper for"},
+		core.CodeUnavailable, "%s cannot be reached: the image of the control plane lacks the program for it."},
 	{[]string{"unable to update url base from redirection", "returned error: 301", "returned error: 302", "returned error: 307", "returned error: 308"},
 		core.CodeInvalid, "%s leads somewhere else, and redirects are not followed. Give the address it leads to."},
 	{[]string{"could not read Username", "could not read Password", "Authentication failed", "returned error: 401", "returned error: 403", "Permission denied", "Host key verification failed", "Permission to"},

@@ -30,7 +30,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *Client {
 
 // recorded answers with what a Traefik 3.5.3 said.
 func recorded(t *testing.T) *Client {
-	files := map[string]string{"/api/version": "version", "/api/entrypoints": "entrypoints", "/api/http/routers": "routers", "/api/http/services": "services"}
+	files := map[string]string{"/api/version": "version", "/api/entrypoints": "entrypoints", "/api/http/routers": "routers", "/api/http/services": "services", "/api/overview": "overview"}
 	return serve(t, func(w http.ResponseWriter, r *http.Request) {
 		raw, err := os.ReadFile("testdata/" + files[r.URL.Path] + ".json")
 		if err != nil {
@@ -59,6 +59,39 @@ func TestRoutesAreReadAsARealTraefikGivesThem(t *testing.T) {
 	if r.Name != "ship-demo@docker" || r.Hosts[0] != "demo.dev.codematrx.test" || !r.TLS || r.Status != "enabled" ||
 		len(r.Servers) != 1 || !strings.HasSuffix(r.Servers[0], ":3000 UP") || len(r.Listens) != 1 || !strings.HasSuffix(r.Listens[0], ":8443") {
 		t.Errorf("%+v", r)
+	}
+	if r.Priority != 31 || r.TLSOptions != "default" || len(r.Entrypoints) != 1 || r.Entrypoints[0] != "websecure" || r.Backend() != "ship-demo@docker" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestTheOverviewCountsWhatIsWrongAndNamesTheProviders(t *testing.T) {
+	o, err := recorded(t).Overview(t.Context())
+	if err != nil || o.Errors != 4 || o.Warnings != 1 || len(o.Providers) != 2 || o.Providers[1] != "File" {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+func TestARouteSaysItsMiddlewaresAndWhoGivesItsCertificate(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/http/routers" {
+			_, _ = io.WriteString(w, "[]")
+			return
+		}
+		_, _ = io.WriteString(w, `[{"name":"a@docker","provider":"docker","service":"a@file","middlewares":["secure-headers@file","compress@file"],
+			"priority":9223372036854775807,"tls":{"options":"strict","certResolver":"letsencrypt"}},
+			{"name":"b@docker","provider":"docker","service":"b","priority":1e30}]`)
+	})
+	routes, err := c.Routes(t.Context())
+	if err != nil || len(routes) != 2 {
+		t.Fatalf("%+v, %v", routes, err)
+	}
+	a, b := routes[0], routes[1]
+	if strings.Join(a.Middlewares, " ") != "secure-headers@file compress@file" || a.Resolver != "letsencrypt" || a.TLSOptions != "strict" || a.Priority != 1<<63-1 || a.Backend() != "a@file" {
+		t.Errorf("%+v", a)
+	}
+	if b.TLS || b.Priority != 0 || b.Backend() != "b@docker" {
+		t.Errorf("%+v", b)
 	}
 }
 

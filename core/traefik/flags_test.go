@@ -3,20 +3,44 @@
 package traefik
 
 import (
+	"bufio"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
 
-// staticFlags are those of infra/traefik, but for the ports, which are free ones, and without the engine: routers of other
-// containers are none of these tests' business. The fifth port is of the SSH entry point.
+// definition is Traefik's own.
+const definition = "../../infra/traefik/compose.yml"
+
+// staticFlags are those of Traefik's definition, but for the ports, which are free ones, and without the engine: routers of
+// other containers are none of these tests' business. The fifth port is of the SSH entry point, which the definition has not.
 func staticFlags(t testing.TB, ports []int) []string {
 	t.Helper()
-	return strings.Fields(fmt.Sprintf(`--global.checknewversion=false --global.sendanonymoususage=false --log.level=INFO --log.format=json
-		--entrypoints.web.address=127.0.0.1:%d --entrypoints.web.http.redirections.entrypoint.to=:%d
-		--entrypoints.web.http.redirections.entrypoint.scheme=https
-		--entrypoints.websecure.address=127.0.0.1:%d --entrypoints.traefik.address=127.0.0.1:%d --entrypoints.ssh.address=127.0.0.1:%d
-		--api=true --api.insecure=true --api.dashboard=false --ping=true
-		--providers.providersthrottleduration=200ms --providers.file.directory=/etc/traefik/dynamic --providers.file.watch=true`,
-		ports[0], ports[1], ports[1], ports[2], ports[4]))
+	f, err := os.Open(definition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fill := strings.NewReplacer(
+		"web.address=:8080", fmt.Sprintf("web.address=127.0.0.1:%d", ports[0]),
+		"websecure.address=:8443", fmt.Sprintf("websecure.address=127.0.0.1:%d", ports[1]),
+		"traefik.address=:8082", fmt.Sprintf("traefik.address=127.0.0.1:%d", ports[2]),
+		"${MATRX_PORT_WEBSECURE}", fmt.Sprint(ports[1]),
+	)
+	flags := []string{fmt.Sprintf("--entrypoints.ssh.address=127.0.0.1:%d", ports[4])}
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		flag, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "- --")
+		switch flag = "--" + fill.Replace(flag); {
+		case !ok, strings.HasPrefix(flag, "--providers.docker"), strings.HasPrefix(flag, "--certificatesresolvers"), strings.HasPrefix(flag, "--accesslog"):
+		case strings.Contains(flag, "${"):
+			t.Fatalf("%s: the test does not know the variable in %s", definition, flag)
+		default:
+			flags = append(flags, flag)
+		}
+	}
+	if len(flags) < 10 {
+		t.Fatalf("%s has only the flags %v", definition, flags)
+	}
+	return flags
 }

@@ -174,11 +174,11 @@ func TestWhatAControlPlaneDeployedKeepsItsImageItsEnvAndItsRoute(t *testing.T) {
 	r := newRig(t)
 	r.must()
 	r.image("web:deployed", "feed")
+	img, err := r.eng.ImageDetail(t.Context(), "web:deployed")
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.eng.Update(r.container("mx-web").ID, func(d *core.ContainerDetail) {
-		img, err := r.eng.ImageDetail(t.Context(), "web:deployed")
-		if err != nil {
-			t.Fatal(err)
-		}
 		d.ImageID = img.ID
 		maps.Copy(d.Labels, map[string]string{"com.matrx.release": "r1", "com.matrx.deployment": "d1", "com.matrx.env": "4", "com.matrx.commit": "feed"})
 	})
