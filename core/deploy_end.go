@@ -32,6 +32,9 @@ func (r *deployRun) conclude(ctx context.Context, err error) error {
 	if saveErr := c.deploys.save(own, r.id, r.lastEdits(state)...); saveErr != nil {
 		c.log.Error("the end of a deployment is not on record yet", "deployment", r.id, "err", saveErr)
 	}
+	if row := r.snapshot(); row.isUnsettled() {
+		c.deploys.leaveBehind(row.Service, r.name, row.ID) // not before its end is on record: settling completes that
+	}
 	if err == nil {
 		r.j.result(result)
 		return nil
@@ -88,7 +91,6 @@ func (r *deployRun) takeBack(ctx context.Context) {
 	state := "done"
 	if err != nil {
 		state, detail = "failed", "It is tried again until it works: "+MessageOf(err)
-		r.c.deploys.leaveBehind(r.row.Service, r.name, r.id)
 	}
 	r.update(func(row *Deployment) {
 		last := &row.Steps[len(row.Steps)-1]

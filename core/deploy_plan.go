@@ -29,7 +29,7 @@ func planDeploy(ctx context.Context, c *Core, in DeployIn) (DeployPlan, error) {
 	plan.Build = stored.Source != nil && in.Build == "" && !in.Same
 	plan.Stops = stopFirst(stored.Definition) && runs && isUp(svc.State)
 	plan.Steps = stepsOf(stored, plan)
-	plan.Held = c.ship.Locks.Holder(stored.Container)
+	plan.Held = c.ship.Locks.Holder(stored.Service)
 	if err := c.checkEnv(in, stored); err != nil {
 		plan.Blocked = append(plan.Blocked, MessageOf(err))
 	}

@@ -17,7 +17,7 @@ func (r *deployRun) survey(ctx context.Context) (string, error) {
 		return "", err
 	}
 	r.c.deploys.closeRows(ctx, r.name, now) // records of this plane that were open because of it
-	detail := r.c.ship.Locks.Holder(r.name)
+	detail := r.c.ship.Locks.Holder(r.row.Service)
 	if now.did != "" {
 		detail = now.did
 	}

@@ -115,7 +115,7 @@ func (c *Core) newDeployRun(ctx context.Context, kind string, stored DefinitionV
 // startDeployment takes the lock and starts the job. A service that is being changed already is CodeConflict and names who
 // does it.
 func (c *Core) startDeployment(ctx context.Context, kind string, r *deployRun) (Job, error) {
-	unlock, err := c.ship.Locks.Lock(r.name, c.lockNote(ctx, r.row.Kind+" of "+r.row.Service))
+	unlock, err := c.ship.Locks.Lock(r.row.Service, c.lockNote(ctx, r.row.Kind+" of "+r.row.Service))
 	if err != nil {
 		return Job{}, err
 	}
@@ -144,7 +144,7 @@ func (c *Core) startDeployment(ctx context.Context, kind string, r *deployRun) (
 // lockNote says who has a lock and what for.
 func (c *Core) lockNote(ctx context.Context, what string) string {
 	by := ActorFrom(ctx)
-	return fmt.Sprintf("%s by %s over %s, on the %s, since %s", what, SafeText(by.Name), by.Door, c.charter.Title, c.now().UTC().Format("15:04:05 UTC"))
+	return fmt.Sprintf("%s by %s over %s, on the %s", what, SafeText(by.Name), by.Door, c.charter.Title)
 }
 
 // envAt gives the env of a version as a release names it: 0 is none.

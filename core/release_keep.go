@@ -5,13 +5,15 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
-// keep tags the image of the new release, and lets go of images that no release in reach and no container needs. What cannot be
-// done here does not undo a deployment: the new version serves.
+// keep tags the image of the new release, lets go of images that no release in reach and no container needs, and writes the
+// service's folder. What cannot be done here is said and does not undo a deployment: the new version serves.
 func (r *deployRun) keep(ctx context.Context) (string, error) {
+	var problems []string
 	if err := r.c.ship.Images.TagImage(ctx, r.next.Image, r.next.Tag); err != nil {
-		return "", skipped("the image is not kept by a tag of its own: " + MessageOf(err))
+		problems = append(problems, "the image has no tag that keeps it: "+MessageOf(err))
 	}
 	if r.def.Source != nil { // what the rendered docker-compose.yml names
 		if err := r.c.ship.Images.TagImage(ctx, r.next.Image, CurrentImage(r.row.Service)); err != nil {
@@ -19,14 +21,16 @@ func (r *deployRun) keep(ctx context.Context) (string, error) {
 		}
 	}
 	gone, kept, err := r.c.prune(ctx, r.row.Service, r.def.Keep, r.next)
-	words := fmt.Sprintf("%d kept, %d removed", kept, gone)
 	if err != nil {
-		return "", skipped(words + "; not all could be removed: " + MessageOf(err))
+		problems = append(problems, "not every old image could be removed: "+MessageOf(err))
 	}
 	if err := r.c.writeFolder(ctx, r.def, r.env); err != nil {
-		return "", skipped(words + "; the rendered docker-compose.yml is not written: " + MessageOf(err))
+		problems = append(problems, "the service's folder is not up to date: "+MessageOf(err))
 	}
-	return words, nil
+	for _, problem := range problems {
+		r.c.log.Warn("after a deployment", "service", r.row.Service, "problem", problem)
+	}
+	return strings.Join(append([]string{fmt.Sprintf("%d kept, %d removed", kept, gone)}, problems...), "; "), nil
 }
 
 // prune removes the tags of releases and builds of a service that are out of reach. The newest ones stay, as many as the definition

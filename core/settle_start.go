@@ -129,7 +129,7 @@ func (d *deploys) settleLocked(ctx context.Context, l leftover) (err error) {
 		d.forget(l.name)
 		return nil
 	}
-	unlock, err := d.c.ship.Locks.Lock(l.name, d.c.lockNote(ctx, "settling "+l.service+" after an interruption"))
+	unlock, err := d.c.ship.Locks.Lock(l.service, d.c.lockNote(ctx, "settling "+l.service+" after an interruption"))
 	if err != nil {
 		return err
 	}
@@ -168,8 +168,12 @@ func (d *deploys) decide(ctx context.Context, name string, serves *ContainerDeta
 	if l := d.left[name]; l != nil {
 		rows = slices.Clone(l.rows)
 	}
+	late := maps.Clone(d.unsaved)
 	d.mu.Unlock()
 	for _, id := range rows {
+		if late[id] != nil {
+			return false // its end is not on record yet
+		}
 		row, _, ok := get[Deployment](d.c.state, deploymentsTable, id)
 		if ok && unknown != "" && row.State != DeployRunning {
 			continue // it says already that it is not settled
