@@ -173,7 +173,7 @@ func (d *changing) behind(head Commit) {
 			count = fmt.Sprintf("more than %d", maxChanges)
 		}
 		d.note("%s no longer has what runs: %s commits of it would be taken back, the newest %s.", d.dv.Source.Ref, count, gone[0].Short())
-		if len(d.out.Commits) == 0 || !touchesAny(d.out.Commits, *d.dv.Source) {
+		if !touchesAny(d.out.Commits, *d.dv.Source) {
 			d.add(ChangeCommit, d.buildNeed(), "back to %s %s", head.Short(), head.Subject)
 		}
 	}

@@ -29,7 +29,7 @@ func newBuildLog(b core.Build) func(scope) Screen {
 }
 
 // Title is the breadcrumb.
-func (b *buildLog) Title() string { return "build " + b.build.ID }
+func (b *buildLog) Title() string { return "build " + shortID(b.build.ID) }
 
 // Service is the one that is built.
 func (b *buildLog) Service() string { return b.build.Service }
@@ -184,7 +184,7 @@ func (b *buildLog) facts(w int) string {
 		parts = append(parts, "ref "+safe(one.Ref))
 	}
 	if one.Image != "" {
-		parts = append(parts, "image "+core.ShortID(one.Image)+" "+sizeWord(one.Size))
+		parts = append(parts, "image "+imageWord(one.Image)+" "+sizeWord(one.Size))
 	}
 	if one.Gone {
 		parts = append(parts, "no longer on the engine")

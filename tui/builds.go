@@ -180,7 +180,7 @@ func (b *builds) View(w, h int) string {
 
 func (b *builds) cells(one *core.Build) []value {
 	l, st := b.st.build(one.State), b.st
-	image, style := core.ShortID(one.Image), st.dim
+	image, style := imageWord(one.Image), st.dim
 	if one.Gone {
 		image, style = "gone", st.warn
 	}
@@ -191,7 +191,7 @@ func (b *builds) cells(one *core.Build) []value {
 	return []value{
 		{l.glyph, l.style}, {l.word, l.style}, {commitWord(one.Commit), st.accent}, {safe(said), saidStyle}, {core.FormatAge(b.now().Sub(one.Started)), st.dim},
 		{lasted(b.now(), one.Started, one.Took, one.State == core.BuildRunning), st.text}, {sizeWord(one.Size), st.dim}, {blank(image), style},
-		{safe(one.By.Name), st.dim}, {safe(one.ID), st.dim},
+		{safe(one.By.Name), st.dim}, {shortID(one.ID), st.dim},
 	}
 }
 
@@ -201,6 +201,20 @@ func commitWord(c core.Commit) string {
 		return "unknown"
 	}
 	return safe(c.Short())
+}
+
+// authorOf is the name in a commit's author, without the address.
+func authorOf(c core.Commit) string {
+	name, _, _ := strings.Cut(c.Author, " <")
+	return safe(name)
+}
+
+// shortID is an id as screens show it: long ones begin alike when they were made at one time, so their end tells them apart.
+func shortID(id string) string {
+	if len(id) <= 20 {
+		return safe(id)
+	}
+	return "…" + safe(id[len(id)-8:])
 }
 
 // lasted is how long something took, or has taken so far.
@@ -236,3 +250,6 @@ func sizeWord(n int64) string {
 	}
 	return core.FormatBytes(n)
 }
+
+// imageWord is the id of an image as screens show it.
+func imageWord(id string) string { return safe(core.ShortID(id)) }

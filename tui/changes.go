@@ -160,12 +160,8 @@ func (c *changes) head(w int) []string {
 	if d.Known && d.Running != "" {
 		runs = shortSHA(d.Running)
 	}
-	counts := plural(len(d.Commits), "commit", "commits")
-	if d.More {
-		counts = "more than " + counts
-	}
 	lines := []string{
-		cut(" "+l.style.draw(l.glyph+" "+l.word)+st.dim.draw("  "+counts+" and "+plural(len(c.rows.all)-c.commitRows(), "other difference", "other differences")), w),
+		cut(" "+l.style.draw(l.glyph+" "+l.word)+st.dim.draw("  "+countChanges(d)), w),
 		cut(" "+st.dim.draw("runs "+runs+" · newest ")+st.accent.draw(commitWord(d.Head))+" "+st.text.draw(safe(d.Head.Subject)), w),
 	}
 	if d.Note != "" {
@@ -174,15 +170,32 @@ func (c *changes) head(w int) []string {
 	return append(lines, "")
 }
 
-// commitRows counts the rows of commits and files.
-func (c *changes) commitRows() int {
-	n := 0
-	for i := range c.rows.all {
-		if c.rows.all[i].commit != nil {
-			n++
+// commitsNeed is what the commits need: an image may be built already.
+func (c *changes) commitsNeed() string {
+	for _, item := range c.data.Items {
+		if item.Kind == core.ChangeCommit {
+			return item.Need
 		}
 	}
-	return n
+	return core.NeedsBuild
+}
+
+// countChanges counts commits and what differs besides.
+func countChanges(d core.Changes) string {
+	others := 0
+	for _, item := range d.Items {
+		if item.Kind != core.ChangeCommit {
+			others++
+		}
+	}
+	text := plural(len(d.Commits), "commit", "commits")
+	if d.More {
+		text = "more than " + text
+	}
+	if others > 0 {
+		text += " and " + plural(others, "other difference", "other differences")
+	}
+	return text
 }
 
 func (c *changes) cells(r *changeRow) []value {
@@ -201,9 +214,9 @@ func (c *changes) cells(r *changeRow) []value {
 	if len(r.commit.Files) == 0 {
 		mark = "·"
 	}
-	l := st.need(core.NeedsBuild)
+	l := st.need(c.commitsNeed())
 	return []value{
 		{mark, st.accent}, {core.ChangeCommit, st.dim}, {commitWord(*r.commit) + " " + safe(r.commit.Subject), st.text}, {l.word, l.style},
-		{core.FormatAge(c.now().Sub(r.commit.At)), st.dim}, {safe(r.commit.Author), st.dim},
+		{core.FormatAge(c.now().Sub(r.commit.At)), st.dim}, {authorOf(*r.commit), st.dim},
 	}
 }

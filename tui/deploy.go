@@ -152,11 +152,14 @@ func (d *deployScreen) effect() []string {
 	case d.in.Same:
 		first = "Makes a new container of the image that runs now, with today's definition and env."
 	case p.Build:
-		first = "Builds an image of commit " + commitWord(p.Commit) + " (" + p.Commit.Subject + ") and makes a new container of it."
+		first = "Builds an image of " + d.wanted() + " and makes a new container of it."
 	default:
-		first = "Makes a new container of the image of commit " + commitWord(p.Commit) + ", which is built already."
+		first = "Makes a new container of " + d.wanted() + ". Nothing is built."
 	}
 	out := []string{first}
+	if s := planSummary(p.Changes); s != "" {
+		out = append(out, "Differs from what runs: "+s+".")
+	}
 	if p.Stops {
 		out = append(out, "It cannot run twice: the running container stops before the new one starts, and nothing answers in between. When the new one does not pass its health check the old one is started again.")
 	} else {
@@ -166,6 +169,24 @@ func (d *deployScreen) effect() []string {
 		out = append(out, "It goes on although the env is empty where the last one was not.")
 	}
 	return append(out, d.aboutSelf(d.in.Service)...)
+}
+
+// wanted is what would be deployed: a commit, or the branch, tag or commit that was asked for while nobody has looked it up.
+func (d *deployScreen) wanted() string {
+	switch c := d.plan.Commit; {
+	case c.SHA != "" && c.Subject != "":
+		return "commit " + c.Short() + " (" + c.Subject + ")"
+	case c.SHA != "":
+		return "commit " + c.Short()
+	case d.in.Ref != "":
+		return d.in.Ref
+	case d.in.Build != "":
+		return "build " + d.in.Build
+	case d.plan.Build:
+		return "the newest commit"
+	default:
+		return "the image of its definition"
+	}
 }
 
 // aboutSelf says that a plane does not replace itself.
@@ -223,7 +244,7 @@ func marked(style style, mark, text string, w int) []string {
 // target says what would run, and how it comes to be.
 func (d *deployScreen) target(w int) []string {
 	p, st := d.plan, d.st
-	how := "uses the image that is built already"
+	how := "the image is there already"
 	switch {
 	case d.in.Same:
 		how = "the image that runs now, again, with today's definition and env"
@@ -233,13 +254,20 @@ func (d *deployScreen) target(w int) []string {
 		how = "builds an image"
 	}
 	if p.Commit.Author != "" {
-		how = "by " + safe(p.Commit.Author) + " " + ago(d.now(), p.Commit.At) + " · " + how
+		how = "by " + authorOf(p.Commit) + " " + ago(d.now(), p.Commit.At) + " · " + how
 	}
 	if d.in.EnvGone {
 		how += " · an empty env is allowed"
 	}
+	what := st.accent.draw(commitWord(p.Commit)) + " " + st.bold.draw(safe(p.Commit.Subject))
+	if p.Commit.SHA == "" {
+		what = st.bold.draw(safe(d.wanted()))
+		if d.in.Same {
+			what = st.bold.draw("the same image")
+		}
+	}
 	return []string{
-		cut(" "+st.dim.draw("deploy ")+st.accent.draw(commitWord(p.Commit))+" "+st.bold.draw(safe(p.Commit.Subject)), w),
+		cut(" "+st.dim.draw("deploy ")+what, w),
 		st.dim.draw(cut("        "+how, w)),
 	}
 }
@@ -250,7 +278,7 @@ func (d *deployScreen) running(w int) string {
 	if from == nil {
 		return st.dim.draw(cut(" now    nothing that this control plane has deployed", w))
 	}
-	text := " now    " + commitWord(from.Commit) + " " + safe(from.Commit.Subject) + " · release " + safe(from.ID) + envWord(from.EnvVersion) + " · since " + ago(d.now(), from.At)
+	text := " now    " + commitWord(from.Commit) + " " + safe(from.Commit.Subject) + " · release " + shortID(from.ID) + envWord(from.EnvVersion) + " · since " + ago(d.now(), from.At)
 	return st.dim.draw(cut(text, w))
 }
 
@@ -264,9 +292,16 @@ func envWord(version int) string {
 
 // body lists what changes and the steps.
 func (d *deployScreen) body(w int) []string {
+	if len(d.plan.Steps) == 0 {
+		return []string{d.st.dim.draw(cut(" There are no steps: nothing would be done.", w))}
+	}
 	st := d.st
 	lines := []string{cut(" "+st.title.draw("What changes")+st.dim.draw("  "+plural(len(d.plan.Changes), "difference", "differences")+" to what runs"), w)}
-	lines = append(lines, changeLines(st, d.plan.Changes, w)...)
+	if d.plan.From == nil && len(d.plan.Changes) == 0 {
+		lines = []string{" " + st.title.draw("What changes"), st.dim.draw(cut("   It is deployed for the first time: everything.", w))}
+	} else {
+		lines = append(lines, changeLines(st, d.plan.Changes, w)...)
+	}
 	lines = append(lines, "", " "+st.title.draw("Steps"))
 	for i, name := range d.plan.Steps {
 		lines = append(lines, cut(" "+st.dim.draw(fitRight(number(int64(i+1)), 3))+" "+st.text.draw(fit(safe(name), 16))+" "+st.dim.draw(stepMeans(name)), w))

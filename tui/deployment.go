@@ -193,7 +193,7 @@ func (s *deploymentScreen) head(w int) []string {
 	d, st := &s.d, s.st
 	l := st.deployment(d.State)
 	lines := []string{
-		cut(" "+l.style.draw(l.glyph+" "+l.word)+st.dim.draw("  "+kindWord(*d)+" of "+safe(d.Service)+" by "+safe(d.By.Name)+" "+ago(s.now(), d.Started)+", "+
+		cut(" "+l.style.draw(l.glyph+" "+l.word)+st.dim.draw("  "+kindWord(*d)+" of "+safe(d.Service)+" by "+safe(d.By.Name)+" "+ago(s.now(), d.Started)+", took "+
 			lasted(s.now(), d.Started, d.Took, d.State == core.DeployRunning)), w),
 		cut(" "+st.dim.draw(shortSHA(d.FromSHA)+" → ")+st.accent.draw(commitWord(d.Commit))+" "+st.bold.draw(safe(d.Commit.Subject))+st.dim.draw(envWord(d.Env)), w),
 		cut(" "+s.progress(w)+"  "+s.cost(), w),
@@ -211,7 +211,9 @@ func shortSHA(sha string) string { return commitWord(core.Commit{SHA: sha}) }
 func (s *deploymentScreen) progress(w int) string {
 	done, last := 0, ""
 	for _, step := range s.d.Steps {
-		last = step.Name
+		if last == "" && step.State == "failed" {
+			last = step.Name
+		}
 		if step.State == "done" || step.State == "skipped" {
 			done++
 		}
@@ -220,7 +222,10 @@ func (s *deploymentScreen) progress(w int) string {
 	case s.d.State == core.DeployDone:
 		return s.st.dim.draw(plural(len(s.d.Steps), "step", "steps"))
 	case s.d.State != core.DeployRunning:
-		return s.st.dim.draw("ended at step " + number(int64(len(s.d.Steps))) + ", " + safe(blank(last)))
+		if last == "" {
+			return s.st.dim.draw("ended after " + plural(len(s.d.Steps), "step", "steps"))
+		}
+		return s.st.bad.draw("failed at: " + safe(last))
 	}
 	all := len(s.steps)
 	if all == 0 {
@@ -256,19 +261,45 @@ func (s *deploymentScreen) cost() string {
 // body is the steps, then why it failed.
 func (s *deploymentScreen) body(w int) []string {
 	lines := s.stepLines(w)
-	if len(s.d.Health) > 0 {
-		lines = append(lines, "", " "+s.st.title.draw("Health checks of the new container"))
-		for _, text := range s.d.Health {
-			lines = append(lines, s.st.dim.draw(cut("   "+safe(text), w)))
-		}
-	}
 	if len(s.d.LastLog) > 0 {
 		lines = append(lines, "", " "+s.st.title.draw("Last lines of the new container")+s.st.dim.draw(" ("+plural(len(s.d.LastLog), "line", "lines")+")"))
 		for _, text := range s.d.LastLog {
 			lines = append(lines, s.st.text.draw(cut("   "+safe(text), w)))
 		}
 	}
+	if len(s.d.Health) > 0 {
+		lines = append(lines, "", " "+s.st.title.draw("Health checks of the new container"))
+		for _, text := range folded(s.d.Health) {
+			lines = append(lines, s.st.dim.draw(cut("   "+safe(text), w)))
+		}
+	}
 	return append(lines, "", s.st.dim.draw(cut(" "+s.identity(), w)))
+}
+
+// folded puts answers of health checks that are equal but for their times into one line.
+func folded(lines []string) []string {
+	var out []string
+	for i := 0; i < len(lines); {
+		n := 1
+		for i+n < len(lines) && said(lines[i+n]) == said(lines[i]) {
+			n++
+		}
+		line := lines[i]
+		if n > 1 {
+			line += ", " + number(int64(n)) + " times"
+		}
+		out = append(out, line)
+		i += n
+	}
+	return out
+}
+
+// said is what a line of the health log says behind its times.
+func said(line string) string {
+	if _, text, ok := strings.Cut(line, ": "); ok {
+		return text
+	}
+	return line
 }
 
 // identity is what names the record and what it is made of.
@@ -276,10 +307,10 @@ func (s *deploymentScreen) identity() string {
 	d := s.d
 	parts := []string{"deployment " + safe(d.ID), "job " + safe(blank(d.Job)), "on " + safe(d.Plane), "began " + stamp(d.Started)}
 	if d.From != "" || d.To != "" {
-		parts = append(parts, "release "+safe(blank(d.From))+" → "+safe(blank(d.To)))
+		parts = append(parts, "release "+blank(shortID(d.From))+" → "+blank(shortID(d.To)))
 	}
 	if d.Build != "" {
-		parts = append(parts, "build "+safe(d.Build))
+		parts = append(parts, "build "+shortID(d.Build))
 	}
 	return strings.Join(parts, " · ")
 }

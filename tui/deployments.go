@@ -133,7 +133,7 @@ func (d *deployments) filterForm() overlay {
 }
 
 // deploymentColumns are never written.
-var deploymentColumns = []column{{title: "", min: 1, max: 1}, {title: "STATE", min: 11, max: 11, tight: true}, {title: "SERVICE", min: 12, max: 24, eager: true}, {title: "FROM → TO", min: 17, max: 27}, {title: "LOST", min: 4, max: 12, right: true}, {title: "TOOK", min: 6, max: 6, right: true}, {title: "AGE", min: 6, max: 6, right: true}, {title: "BY", min: 6, max: 12, drop: 3}, {title: "WHAT", min: 8, max: 10, drop: 2}, {title: "RESULT", min: 14, drop: 1}}
+var deploymentColumns = []column{{title: "", min: 1, max: 1}, {title: "STATE", min: 11, max: 11, tight: true}, {title: "SERVICE", min: 12, max: 24, eager: true}, {title: "FROM → TO", min: 17, max: 27}, {title: "LOST", min: 4, max: 12, right: true}, {title: "TOOK", min: 6, max: 6, right: true}, {title: "AGE", min: 6, max: 6, right: true}, {title: "WHAT", min: 8, max: 8, drop: 1}, {title: "BY", min: 6, max: 12, drop: 2}, {title: "RESULT", min: 14, drop: 3}}
 
 // View draws the screen.
 func (d *deployments) View(w, h int) string {
@@ -180,7 +180,7 @@ func (d *deployments) cells(one *core.Deployment) []value {
 	return []value{
 		{l.glyph, l.style}, {l.word, l.style}, {safe(one.Service), st.text}, {short8(one.FromSHA) + " → " + short8(one.Commit.SHA), st.accent}, {lost, lostStyle},
 		{lasted(d.now(), one.Started, one.Took, one.State == core.DeployRunning), st.text}, {core.FormatAge(d.now().Sub(one.Started)), st.dim},
-		{safe(one.By.Name), st.dim}, {kindWord(*one), st.dim}, {safe(one.Result), st.dim},
+		{safe(one.Kind), st.dim}, {safe(one.By.Name), st.dim}, {safe(one.Result), st.dim},
 	}
 }
 

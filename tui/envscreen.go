@@ -254,6 +254,8 @@ func (s *envScreen) head(w int) []string {
 	}
 	line := st.dim.draw("newest ") + st.bold.draw(newest) + st.dim.draw(" · ")
 	switch {
+	case v.Version == 0 && v.Running <= 0:
+		line = st.dim.draw("no variables of its own so far")
 	case v.Running < 0:
 		line += st.warn.draw("▲ which version runs is not known")
 	case v.Running == v.Version:

@@ -131,6 +131,7 @@ func evilWorld(evil string) *world {
 	w.hits = ending(core.LogHit{Line: &core.LogLine{At: epoch, Service: evil, Text: "x" + evil}})
 	w.cast = []core.CastEvent{{Kind: "o", Data: evil + "\x1b]8;;http://evil\x1b\\x\x1b[6n\x1b[c"}}
 	w.infra.Networks[0].Name, w.infra.Routes[0].Hosts, w.infra.Routes[0].Errors, w.infra.Problems = evil, []string{evil}, []string{evil}, []string{evil}
+	w.ship = evilShip(w.ship, evil)
 	return w
 }
 

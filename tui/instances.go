@@ -170,9 +170,9 @@ func (i *instances) cells(one *instance) []value {
 		l := st.deployment(d.State)
 		last, lastStyle = l.glyph+" "+l.word+" "+ago(i.now(), d.Started)+" by "+safe(d.By.Name), l.style
 		if d.State == core.DeployDone {
-			commit, release = commitWord(d.Commit), safe(blank(d.To))
+			commit, release = commitWord(d.Commit), blank(shortID(d.To))
 		} else {
-			commit, release = shortSHA(d.FromSHA), safe(blank(d.From))
+			commit, release = shortSHA(d.FromSHA), blank(shortID(d.From))
 		}
 	}
 	return []value{

@@ -142,6 +142,7 @@ func (l *logScreen) reload() tea.Cmd {
 	l.cursor, l.top, l.shift, l.seen = 0, 0, 0, 0
 	l.tail = l.query.Until.IsZero()
 	q := l.query
+	q.Match = asDrawn(q.Match)
 	if l.allRows {
 		q.Match, q.Invert = "", false
 	}

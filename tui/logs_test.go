@@ -408,3 +408,27 @@ func TestEscClosesAnExpandedLineBeforeItLeaves(t *testing.T) {
 		t.Error("the second esc does not leave")
 	}
 }
+
+func TestAPatternFindsAFieldAsItIsDrawnAndAsItStandsInTheLine(t *testing.T) {
+	raw := `{"level":"error","msg":"refused","attempt":9,"host":"ship-demo-db","a.b":true}`
+	for pattern, want := range map[string]bool{
+		"attempt=9": true, "host=ship": true, `attempt=\d`: true, "a.b=true": true, `"attempt":9`: true, "refused": true, "attempt=8": false, `\d=9`: false, "tempt=9": false,
+	} {
+		if got := regexp.MustCompile(asDrawn(pattern)).MatchString(raw); got != want {
+			t.Errorf("%s finds it: %t", pattern, got)
+		}
+	}
+	if !regexp.MustCompile(asDrawn("attempt=9")).MatchString("refused attempt=9") {
+		t.Error("a line that is no JSON is no longer found")
+	}
+	inLogs(t, full(), func(c *console) {
+		c.press("/")
+		c.types("attempt=9")
+		c.press("enter")
+		calls := c.world.called("log.follow")
+		if last := calls[len(calls)-1]; !strings.Contains(last, `"attempt"`) {
+			t.Errorf("core was asked for %s", last)
+		}
+		c.shows("/attempt=9", "connection refused")
+	})
+}

@@ -90,7 +90,11 @@ func (l *logSearch) Init() tea.Cmd {
 		l.feed.stop()
 	}
 	l.hits, l.shown, l.bytes, l.done, l.full, l.err, l.list = nil, nil, 0, false, false, nil, list{}
-	l.feed = follow(l.scope, func(ctx context.Context) iter.Seq2[core.LogHit, error] { return l.src.search.open(ctx, l.query) })
+	l.feed = follow(l.scope, func(ctx context.Context) iter.Seq2[core.LogHit, error] {
+		q := l.query
+		q.Match = asDrawn(q.Match)
+		return l.src.search.open(ctx, q)
+	})
 	return l.feed.next()
 }
 

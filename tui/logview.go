@@ -272,6 +272,28 @@ func (l *logScreen) brief(text string) string {
 	return short
 }
 
+// drawnField is a field as a JSON line is drawn: name=.
+var drawnField = regexp.MustCompile(`\\?[A-Za-z_][A-Za-z0-9_.-]*=`)
+
+// maxDrawn bounds a pattern that was widened, in bytes; core takes no longer one.
+const maxDrawn = 1000
+
+// asDrawn widens a pattern so that it finds what stands on the screen: a field that is drawn as name=value stands in the
+// line itself as "name":"value" or "name":value.
+func asDrawn(pattern string) string {
+	wide := drawnField.ReplaceAllStringFunc(pattern, func(field string) string {
+		if field[0] == '\\' {
+			return field // a class of characters, not a name
+		}
+		name := regexp.QuoteMeta(strings.TrimSuffix(field, "="))
+		return `(?:` + name + `=|"` + name + `"\s*:\s*"?)`
+	})
+	if len(wide) > maxDrawn {
+		return pattern
+	}
+	return wide
+}
+
 // highlight draws text with its matches marked.
 func highlight(st *styles, base style, text string, re *regexp.Regexp, here bool) string {
 	if re == nil {

@@ -100,7 +100,7 @@ func (o *overview) releaseText() string {
 		return o.st.dim.draw("none of ours: it was not deployed by a control plane")
 	}
 	return o.st.accent.draw(commitWord(r.Commit)) + " " + o.st.text.draw(safe(cut(r.Commit.Subject, 40))) +
-		o.st.dim.draw(" · "+safe(r.ID)+" since "+ago(o.now(), r.At))
+		o.st.dim.draw(" · "+shortID(r.ID)+" since "+ago(o.now(), r.At))
 }
 
 func (o *overview) changesText() string {
@@ -122,11 +122,7 @@ func (o *overview) changesText() string {
 		}
 		return text
 	}
-	more := ""
-	if c.More {
-		more = "more than "
-	}
-	return l.style.draw(l.glyph+" "+l.word) + o.st.text.draw(": "+more+plural(len(c.Commits), "commit", "commits")+" and "+plural(others, "other difference", "other differences"))
+	return l.style.draw(l.glyph+" "+l.word) + o.st.text.draw(": "+countChanges(c))
 }
 
 func (o *overview) lastText() string {

@@ -117,12 +117,12 @@ func (r *rollbackScreen) effect(one *core.ReleaseView) []string {
 	if one.EnvVersion > 0 {
 		env = "env v" + number(int64(one.EnvVersion))
 	}
-	out := []string{"Makes release " + one.ID + " of " + ago(r.now(), one.At) + " the running one again: commit " + commitWord(one.Commit) + ", image " +
+	out := []string{"Makes release " + shortID(one.ID) + " of " + ago(r.now(), one.At) + " the running one again: commit " + commitWord(one.Commit) + ", image " +
 		core.ShortID(one.Image) + ", its definition and " + env + " together."}
 	if s := planSummary(one.Diff); s != "" {
 		out = append(out, "Differs from what runs: "+s+".")
 	}
-	return append(append(out, "Nothing is built. When the older version does not pass its health check, what runs now goes on or is started again.", notUndone), r.aboutSelf(r.name)...)
+	return append(append(out, "Nothing is built. When the older version does not pass its health check, what runs now goes on or is started again.", stays(one)), r.aboutSelf(r.name)...)
 }
 
 // releaseColumns are never written.
@@ -164,7 +164,7 @@ func (r *rollbackScreen) cells(one *core.ReleaseView) []value {
 	}
 	return []value{
 		{l.glyph, l.style}, {core.FormatAge(r.now().Sub(one.At)), st.dim}, {commitWord(one.Commit), st.accent}, {safe(said), st.text}, {env, envStyle},
-		{image, imageStyle}, {safe(one.Commit.Author), st.dim}, {safe(one.ID), st.dim},
+		{image, imageStyle}, {authorOf(one.Commit), st.dim}, {shortID(one.ID), st.dim},
 	}
 }
 
@@ -178,22 +178,27 @@ func (r *rollbackScreen) diff(w, h int) []string {
 	if one.Running {
 		return append(lines, cut(" "+st.ok.draw("● This release runs now.")+st.dim.draw(" Choose another one to see what it would change."), w))
 	}
-	lines = append(lines, cut(" "+st.title.draw("Going back to "+safe(one.ID))+st.dim.draw(" from what runs now"), w))
-	if one.Note != "" {
-		lines = append(lines, marked(st.warn, "▲", one.Note, w)...)
-	}
+	lines = append(lines, cut(" "+st.title.draw("Going back to "+shortID(one.ID))+st.dim.draw(" from what runs now"), w))
 	if !one.ImageHere {
 		lines = append(lines, marked(st.warn, "▲", "The engine no longer has its image.", w)...)
 	}
 	if !one.EnvHere {
 		lines = append(lines, marked(st.bad, "✗", "Its env cannot be decrypted here.", w)...)
 	}
-	items := backLines(st, one.Diff, w)
-	room := h - len(lines) - 1
+	items, last := backLines(st, one.Diff, w), marked(st.warn, "▲", stays(one), w)
+	room := h - len(lines) - len(last)
 	if len(items) > room && room > 0 {
 		items = append(items[:room-1], st.dim.draw(cut("   and "+plural(len(items)-room+1, "more difference", "more differences"), w)))
 	}
-	return append(append(lines, items...), marked(st.warn, "▲", notUndone, w)...)
+	return append(append(lines, items...), last...)
+}
+
+// stays says what a return to a release does not undo: in the words of core when it has some.
+func stays(one *core.ReleaseView) string {
+	if one.Note != "" {
+		return one.Note
+	}
+	return notUndone
 }
 
 // backLines lists what differs; nothing of it needs a build.

@@ -156,3 +156,37 @@ func routedOnes() core.RoutingView {
 		Others: []core.Route{{Name: "dashboard@internal", Rule: "PathPrefix(`/dashboard`)", Service: "dashboard@internal", Status: "enabled"}},
 	}
 }
+
+// evilShip is the same with a text wherever one comes from outside.
+func evilShip(s shipWorld, evil string) shipWorld {
+	c := core.Commit{SHA: evil, Author: evil, At: epoch, Subject: evil, Files: []string{evil}}
+	item := core.ChangeItem{Kind: evil, What: evil, Need: evil}
+	for i := range s.builds {
+		b := &s.builds[i]
+		b.Commit, b.Message, b.Ref, b.Tag, b.Image, b.By.Name, b.ID = c, evil, evil, evil, evil, evil, evil+b.ID
+	}
+	s.lines = ending(core.BuildLine{Text: evil}, core.BuildLine{Text: evil})
+	s.plan.Commit, s.plan.From.Commit, s.plan.From.ID, s.plan.Changes = c, c, evil, []core.ChangeItem{item}
+	s.plan.Steps, s.plan.Held, s.plan.Blocked, s.plan.Warn = []string{evil}, evil, []string{evil}, []string{evil}
+	for i := range s.deployments {
+		d := &s.deployments[i]
+		d.ID, d.Kind, d.Plane, d.Commit, d.FromSHA, d.Result, d.By.Name, d.From, d.To, d.Build = evil+d.ID, evil, evil, c, evil, evil, evil, evil, evil, evil
+		d.Steps, d.LastLog, d.Health = []core.DeployStep{{Name: evil, State: evil, Detail: evil}}, []string{evil}, []string{evil, evil}
+	}
+	s.live = ending(s.deployments[0])
+	for i := range s.releases {
+		r := &s.releases[i]
+		r.ID, r.Commit, r.Note, r.Image, r.Diff = evil+r.ID, c, evil, evil, []core.ChangeItem{item}
+	}
+	s.changes.Head, s.changes.Commits, s.changes.Items, s.changes.Note, s.changes.Need, s.changes.Running = c, []core.Commit{c, c}, []core.ChangeItem{item}, evil, evil, evil
+	s.env.Names, s.env.Definition, s.env.Problem, s.env.By = []core.EnvName{{Name: evil}}, []core.EnvName{{Name: evil + "2", Value: evil}}, evil, evil
+	s.env.History, s.values = []core.EnvHistory{{Version: 1, By: evil, Note: evil}}, map[string]string{evil: evil}
+	r := &s.routes.Routes[0]
+	r.Service, r.Domains, r.Wanted, r.Router, r.Rule, r.Entrypoints, r.Middlewares, r.Backend, r.Servers = evil, []string{evil}, evil, evil, evil, []string{evil}, []string{evil}, evil, []string{evil}
+	r.Switch, r.Status, r.Errors, r.Issuer, r.Probe, r.Verdict, r.Do = evil, evil, []string{evil}, evil, evil, evil, evil
+	s.routes.Traefik, s.routes.Problem = evil, evil
+	s.routes.Others = []core.Route{{Name: evil, Rule: evil, Service: evil, Hosts: []string{evil}, Servers: []string{evil}, Errors: []string{evil}, Status: evil}}
+	a := &s.alerts.Alerts[0]
+	a.ID, a.Service, a.Cause, a.Title, a.Text, a.Problem, s.alerts.Targets = evil, evil, evil, evil, evil, evil, []string{evil}
+	return s
+}

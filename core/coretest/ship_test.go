@@ -25,18 +25,18 @@ func TestANamedCallOfAFakeHangsUntilItsContextEndsAndFailsAsItIsTold(t *testing.
 		s.Hang("Point", true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := s.Point(ctx, core.SwitchTarget{Service: "a", Alias: "a", Port: 80}); core.CodeOf(err) != core.CodeUnavailable {
+		if err := s.Point(ctx, core.SwitchTarget{Service: "a", Alias: "a-d1", Port: 80}); core.CodeOf(err) != core.CodeUnavailable {
 			t.Errorf("hung: %v", err)
 		}
 		done := make(chan error, 1)
-		go func() { done <- s.Point(t.Context(), core.SwitchTarget{Service: "a", Alias: "a", Port: 80}) }()
+		go func() { done <- s.Point(t.Context(), core.SwitchTarget{Service: "a", Alias: "a-d1", Port: 80}) }()
 		synctest.Wait()
 		s.Hang("Point", false)
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 		s.Fail("Point", core.Errorf(core.CodeUnavailable, "The disk is full."))
-		if err := s.Point(t.Context(), core.SwitchTarget{Service: "b", Alias: "b", Port: 80}); core.CodeOf(err) != core.CodeUnavailable {
+		if err := s.Point(t.Context(), core.SwitchTarget{Service: "b", Alias: "b-d1", Port: 80}); core.CodeOf(err) != core.CodeUnavailable {
 			t.Error(err)
 		}
 		if n, history := s.Calls("Point"), s.History(); n != 3 || len(history) != 1 {

@@ -48,6 +48,7 @@ type Docker struct {
 	helpers chan struct{} // bounds helper containers that run at once
 
 	connect chan struct{} // held while a connection is negotiated
+	making  chan struct{} // held while a network is made
 	mu      sync.Mutex    // guards the four below
 	api     *dockersdk.Client
 	own     string          // id of our own image; empty before it was found
@@ -79,7 +80,7 @@ func Open(cfg Config) (*Docker, error) {
 	if _, err := dockersdk.ParseHostURL(cfg.Host); err != nil {
 		return nil, core.Errorf(core.CodeInvalid, "DOCKER_HOST is %q: give unix:///path or tcp://host:port", cfg.Host)
 	}
-	d := &Docker{cfg: cfg, proc: "/proc", quiet: quietTime, helpers: make(chan struct{}, 4), connect: make(chan struct{}, 1), busy: map[string]bool{}}
+	d := &Docker{cfg: cfg, proc: "/proc", quiet: quietTime, helpers: make(chan struct{}, 4), connect: make(chan struct{}, 1), making: make(chan struct{}, 1), busy: map[string]bool{}}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.breaker = newBreaker(func() { d.wg.Go(d.probe) })
 	return d, nil

@@ -115,8 +115,14 @@ func (d *Docker) listNetworks(ctx context.Context) ([]network.Summary, error) {
 }
 
 // EnsureNetwork makes a bridge network unless there is one of that name. Engines before API 1.44 take a second network of the
-// same name when two ask at once; the older one stays then.
+// same name when two planes ask at once; one of them goes again then.
 func (d *Docker) EnsureNetwork(ctx context.Context, name string, internal bool, labels map[string]string) error {
+	select {
+	case d.making <- struct{}{}:
+		defer func() { <-d.making }()
+	case <-ctx.Done():
+		return wrap(ctx.Err(), "make the network "+name)
+	}
 	same, err := d.networksNamed(ctx, name)
 	if err != nil || len(same) > 0 {
 		return err
@@ -131,11 +137,29 @@ func (d *Docker) EnsureNetwork(ctx context.Context, name string, internal bool, 
 		return err
 	}
 	same, err = d.networksNamed(ctx, name)
-	if err != nil || len(same) < 2 || same[0].ID == made.ID {
+	if err != nil || len(same) < 2 {
 		return err
 	}
-	return notMissing(act(ctx, d, actLimit, "remove the second network "+name, func(ctx context.Context, api *dockersdk.Client) error {
-		_, err := api.NetworkRemove(ctx, made.ID, dockersdk.NetworkRemoveOptions{})
+	return d.oneNetwork(ctx, same, made.ID)
+}
+
+// oneNetwork leaves the oldest of the networks of one name, or another one when that is in use already.
+func (d *Docker) oneNetwork(ctx context.Context, same []network.Summary, own string) error {
+	if same[0].ID != own {
+		return d.removeNetwork(ctx, own)
+	}
+	for _, other := range same[1:] {
+		if err := d.removeNetwork(ctx, other.ID); err != nil {
+			return d.removeNetwork(ctx, own)
+		}
+	}
+	return nil
+}
+
+// removeNetwork removes a network; one that is gone already is no error.
+func (d *Docker) removeNetwork(ctx context.Context, id string) error {
+	return notMissing(act(ctx, d, actLimit, "remove a second network of one name", func(ctx context.Context, api *dockersdk.Client) error {
+		_, err := api.NetworkRemove(ctx, id, dockersdk.NetworkRemoveOptions{})
 		return err
 	}))
 }

@@ -19,6 +19,9 @@ const (
 	logFiles    = "3"
 )
 
+// protocols are those that a port can be published for.
+var protocols = []network.IPProtocol{network.TCP, network.UDP, network.SCTP}
+
 // createOptions turns a spec into what the engine takes, field by field: nothing of the input is passed on as it is. The first
 // network is part of it; the others are joined afterwards.
 func createOptions(spec core.ContainerSpec) (create dockersdk.ContainerCreateOptions, others []membership, err error) {
@@ -136,7 +139,7 @@ func bindingsOf(ports []core.Port) (network.PortMap, error) {
 			p.Protocol = "tcp"
 		}
 		inner, err := network.ParsePort(strconv.Itoa(p.Container) + "/" + p.Protocol)
-		if err != nil || p.Host < 0 || p.Host > 65535 {
+		if err != nil || !slices.Contains(protocols, inner.Proto()) || p.Host < 0 || p.Host > 65535 {
 			return nil, core.Errorf(core.CodeInvalid, "The published port %d:%d/%s cannot be one.", p.Host, p.Container, p.Protocol)
 		}
 		binding := network.PortBinding{HostPort: strconv.Itoa(p.Host)}

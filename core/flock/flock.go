@@ -17,11 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	maxNote  = 512 // bytes
-	lookTime = 100 * time.Millisecond
-	lookTick = 5 * time.Millisecond
-)
+const maxNote = 512 // bytes
 
 // nameShape is what a lock may be called: a service or container name, which cannot leave the folder.
 var nameShape = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
@@ -45,38 +41,30 @@ func (l *Locks) Lock(name, note string) (unlock func() error, err error) {
 		return nil, err
 	}
 	if err := take(f); err != nil {
-		held := l.read(f)
+		held := read(f)
 		if err = errors.Join(err, f.Close()); !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, core.Errorf(core.CodeInternal, "Cannot lock %s: %w", name, err)
 		}
 		return nil, core.Errorf(core.CodeConflict, "%s is locked%s. Wait until that is over, or cancel it.", name, held)
 	}
-	if err := write(f, fmt.Sprintf("%s, since %s", plain(note), l.now().UTC().Format("2006-01-02 15:04:05 UTC"))); err != nil {
-		return nil, errors.Join(core.Errorf(core.CodeInternal, "Cannot note who locks %s: %w", name, err), f.Close())
-	}
+	// The lock counts, the note is for people: on a full disk a rollback must still get its lock.
+	_ = write(f, fmt.Sprintf("%s, since %s", plain(note), l.now().UTC().Format("2006-01-02 15:04:05 UTC")))
 	return sync.OnceValue(func() error {
 		return errors.Join(f.Truncate(0), f.Close()) // closing lets go of it, whatever it says
 	}), nil
 }
 
-// Holder is the note of who has the lock now; empty when nobody has. What a dead process left is cleared away.
+// Holder is the note of who has the lock now; empty when nobody has, whatever a dead process left in the file.
 func (l *Locks) Holder(name string) string {
 	f, err := l.open(name, os.O_RDWR)
 	if err != nil {
 		return "" // no file: it was never taken
 	}
 	defer f.Close()
-	note := strings.TrimPrefix(l.read(f), ": ")
-	if note == "" {
+	if held, err := taken(f); err != nil || !held {
 		return ""
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return note
-	}
-	if err := f.Truncate(0); err != nil {
-		return "" // read again and found stale the next time
-	}
-	return ""
+	return strings.TrimPrefix(read(f), ": ")
 }
 
 // open opens the file of a lock.
@@ -86,14 +74,14 @@ func (l *Locks) open(name string, flags int) (*os.File, error) {
 	}
 	root, err := l.root(flags&os.O_CREATE != 0)
 	if err != nil {
-		return nil, core.Errorf(core.CodeInternal, "Cannot lock %s: %w", name, err)
+		return nil, core.Errorf(core.CodeUnavailable, "Cannot lock %s: %w", name, err)
 	}
 	f, err := root.OpenFile("service-"+name+".lock", flags, 0o600)
 	if err = errors.Join(err, root.Close()); err != nil {
 		if f != nil {
 			err = errors.Join(err, f.Close())
 		}
-		return nil, core.Errorf(core.CodeInternal, "Cannot lock %s: %w", name, err)
+		return nil, core.Errorf(core.CodeUnavailable, "Cannot lock %s: %w", name, err)
 	}
 	return f, nil
 }
@@ -108,16 +96,20 @@ func (l *Locks) root(create bool) (*os.Root, error) {
 	return os.OpenRoot(l.dir)
 }
 
-// take locks the file. It tries for a moment, because Holder takes a lock that nobody has for an instant.
+// take locks the file. The lock itself is the kernel's flock; a second one, of the kind that can be asked about without taking
+// it, is the sign by which Holder knows.
 func take(f *os.File) error {
-	tick := time.NewTicker(lookTick)
-	defer tick.Stop()
-	for end := time.Now().Add(lookTime); ; <-tick.C {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil || !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end) {
-			return err
-		}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return err
 	}
+	return unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
+}
+
+// taken asks whether somebody has the lock, and disturbs nobody.
+func taken(f *os.File) (bool, error) {
+	sign := unix.Flock_t{Type: unix.F_WRLCK}
+	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &sign)
+	return sign.Type != unix.F_UNLCK, err
 }
 
 // write replaces the note in a file.
@@ -130,7 +122,7 @@ func write(f *os.File, note string) error {
 }
 
 // read is the note in a file after a colon, empty without one.
-func (l *Locks) read(f *os.File) string {
+func read(f *os.File) string {
 	raw, err := io.ReadAll(io.NewSectionReader(f, 0, maxNote))
 	if err != nil || len(raw) == 0 {
 		return ""

@@ -319,6 +319,9 @@ func TestWhatAKilledRunLeftBehindIsTakenAway(t *testing.T) {
 	if got := fetched(t, g, r.source()); got.SHA != second {
 		t.Fatalf("got %+v", got)
 	}
+	if _, err := os.Stat(filepath.Join(mirrorOf(r, "web"), "objects/pack/tmp_pack_x")); err == nil {
+		t.Fatal("half a pack is left")
+	}
 }
 
 func TestNoHookAndNoConfigurationOfTheMachineRuns(t *testing.T) {

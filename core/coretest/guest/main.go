@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,6 +37,8 @@ func run(mode string, args []string) int {
 	case "say":
 		say(args)
 		return untilTold()
+	case "swarm":
+		return swarm(number(args))
 	case "print":
 		fmt.Println(strings.Join(args, " "))
 		return 0
@@ -81,6 +84,17 @@ func run(mode string, args []string) int {
 	}
 	fmt.Fprintln(os.Stderr, "unknown mode", mode)
 	return 2
+}
+
+// swarm takes n MiB and starts another of its kind, which does the same.
+func swarm(n int) int {
+	block := bytes.Repeat([]byte{'x'}, n<<20)
+	next := exec.Command("/guest", "swarm", strconv.Itoa(n))
+	if err := next.Run(); err != nil {
+		return 1
+	}
+	runtime.KeepAlive(block)
+	return 0
 }
 
 // untilTold waits for SIGTERM or SIGINT, and ends politely.
