@@ -347,6 +347,9 @@ func (a *App) toggleMouse() tea.Cmd {
 	return nil
 }
 
+// hidingScreen may offer a secret, which is not repeated in a message.
+type hidingScreen interface{ Hides() bool }
+
 // copyText puts what the screen offers into the operator's clipboard.
 func (a *App) copyText() tea.Cmd {
 	s, ok := a.screen().(copyScreen)
@@ -359,6 +362,10 @@ func (a *App) copyText() tea.Cmd {
 		lines[i] = safe(lines[i])
 	}
 	text := strings.Join(lines, "\n")
-	a.say(noticeDone, "Copied: "+cut(safe(text), 60))
+	if h, ok := s.(hidingScreen); ok && h.Hides() {
+		a.say(noticeDone, "Copied. The clipboard has it in the clear; the messages do not.")
+	} else {
+		a.say(noticeDone, "Copied: "+cut(safe(text), 60))
+	}
 	return tea.SetClipboard(text)
 }

@@ -142,6 +142,9 @@ var changeColumns = []column{{title: "", min: 1, max: 1}, {title: "KIND", min: 1
 
 // View draws the screen.
 func (c *changes) View(w, h int) string {
+	if !c.ok && core.CodeOf(c.err) == core.CodeNotFound {
+		return c.unmanaged(c.service, c.err, w, h)
+	}
 	return c.frame(c.st, w, h, "What would change in "+safe(c.service), func(h int) []string {
 		head := c.head(w)
 		if len(c.rows.all) == 0 {

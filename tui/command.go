@@ -124,6 +124,7 @@ func serviceVerbs() []command {
 		verb("changes", "what a deployment would change", page("changes", newChanges)),
 		verb("builds", "its builds and their output", page("builds", newBuilds)),
 		verb("env", "its variables, masked, and their versions", page("env", newEnvScreen)),
+		verb("adopt", "take over what runs, without a restart", act((*env).adoptAction)),
 		verb("history", "its deployments", page("deployments", newDeployments)),
 		{"routes", "SERVICE", "what Traefik really routes", (*env).serviceNames, func(e *env, s string, _ []string) tea.Cmd { return e.openPage("routing", newRouting(s)) }, false},
 		verb("restart", "stop and start its container", act((*env).restartAction)),

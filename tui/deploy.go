@@ -199,6 +199,9 @@ func (e *env) aboutSelf(name string) []string {
 
 // View draws the screen.
 func (d *deployScreen) View(w, h int) string {
+	if !d.ok && core.CodeOf(d.err) == core.CodeNotFound {
+		return d.unmanaged(d.in.Service, d.err, w, h)
+	}
 	return d.frame(d.st, w, h, "The plan for "+safe(d.in.Service), func(h int) []string {
 		head := d.head(w)
 		d.room = max(h-len(head), 1)

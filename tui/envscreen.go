@@ -61,6 +61,9 @@ func (s *envScreen) Copy() string {
 	}
 }
 
+// Hides reports whether a value is revealed, which no message may repeat.
+func (s *envScreen) Hides() bool { return s.name != "" }
+
 // Filter is the one of the names.
 func (s *envScreen) Filter() string { return s.names.Filter() }
 

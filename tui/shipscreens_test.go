@@ -95,9 +95,16 @@ func TestAValueOfTheEnvIsRevealedByItsOwnOperationAndHiddenAgain(t *testing.T) {
 		if got := c.world.called("env.reveal"); len(got) != 1 || got[0] != "env.reveal {ServiceIn:{Service:ship-demo} Names:[DATABASE_URL] Version:4}" {
 			t.Errorf("calls: %q", got)
 		}
+		c.press("c")
+		if !strings.Contains(c.copied, "s3cret") {
+			t.Errorf("copied %q", c.copied)
+		}
 		c.press("space")
 		c.hides("s3cret")
-		c.press("space", "j")
+		c.press("m")
+		c.shows("Copied.")
+		c.hides("s3cret")
+		c.press("esc", "space", "j")
 		c.hides("s3cret")
 		c.press("k", "space")
 		c.shows("s3cret")
@@ -339,5 +346,25 @@ func TestTheWayBackLooksAgain(t *testing.T) {
 		if n := len(c.world.called("build.list")); n < 3 {
 			t.Errorf("the builds were asked for %d times", n)
 		}
+	})
+}
+
+func TestAServiceWithoutADefinitionSaysHowItIsTakenOver(t *testing.T) {
+	w := full()
+	none := core.Errorf(core.CodeNotFound, "ship-demo has no definition.")
+	w.errs = map[string]error{"change.list": none, "deployment.plan": none}
+	inConsole(t, w, func(c *console) {
+		c.press("j", "C")
+		c.shows("◇ ship-demo is not managed yet", "has no definition", ":adopt ship-demo takes it over")
+		c.press("D")
+		c.shows("◇ ship-demo is not managed yet")
+		c.command("adopt ship-demo")
+		c.shows("Take over what runs", "Nothing is restarted.")
+		c.pass(time.Second)
+		c.press("y")
+		if got := c.world.called("adopt.start"); len(got) != 1 || got[0] != "adopt.start {Services:[ship-demo]}" {
+			t.Errorf("calls: %q", got)
+		}
+		c.shows("ship-demo is taken over; it was not restarted.")
 	})
 }

@@ -22,6 +22,7 @@ type shipSource struct {
 	routes      verb[core.RoutesIn, core.RoutingView]
 	alerts      verb[struct{}, core.AlertsView]
 	testAlert   verb[struct{}, core.Done]
+	adopt       verb[core.AdoptIn, core.AdoptPlan]
 }
 
 // newShipSource binds them to a core.
@@ -33,5 +34,6 @@ func newShipSource(c *core.Core) shipSource {
 		releases: bindOp(c, core.ListReleases), rollback: bindOp(c, core.Rollback), changes: bindOp(c, core.ListChanges),
 		env: bindOp(c, core.ShowEnv), reveal: bindOp(c, core.RevealEnv), setEnv: bindOp(c, core.SetEnv), undoEnv: bindOp(c, core.UndoEnv),
 		routes: bindOp(c, core.ListRoutes), alerts: bindOp(c, core.ListAlerts), testAlert: bindOp(c, core.TestAlert),
+		adopt: bindOp(c, core.Adopt),
 	}
 }

@@ -48,7 +48,10 @@ func (w *world) shipSource() shipSource {
 		setEnv:   answer(w, core.SetEnv, func(core.SetEnvIn) core.EnvView { return core.EnvView{Version: s.env.Version + 1} }),
 		undoEnv:  answer(w, core.UndoEnv, func(core.UndoEnvIn) core.EnvView { return core.EnvView{Version: s.env.Version + 1} }),
 		routes:   answer(w, core.ListRoutes, func(core.RoutesIn) core.RoutingView { return s.routes }),
-		alerts:   answer(w, core.ListAlerts, func(struct{}) core.AlertsView { return s.alerts }), testAlert: answer(w, core.TestAlert, func(struct{}) core.Done { return w.done }),
+		alerts:   answer(w, core.ListAlerts, func(struct{}) core.AlertsView { return s.alerts }), adopt: answer(w, core.Adopt, func(in core.AdoptIn) core.AdoptPlan {
+			return core.AdoptPlan{Items: []core.AdoptItem{{Service: in.Services[0]}}}
+		}),
+		testAlert: answer(w, core.TestAlert, func(struct{}) core.Done { return w.done }),
 	}
 }
 

@@ -72,7 +72,7 @@ func TestContainersHoldNoPrivilegeTheyCanDoWithout(t *testing.T) {
 		if h.Privileged || len(h.CapAdd) > 0 || !slices.Equal(h.CapDrop, []string{"ALL"}) {
 			t.Errorf("%s: privileged %v, added %v, dropped %v", service, h.Privileged, h.CapAdd, h.CapDrop)
 		}
-		if !slices.Contains(h.SecurityOpt, "no-new-privileges:true") {
+		if !slices.Equal(h.SecurityOpt, []string{"no-new-privileges:true"}) {
 			t.Errorf("%s: security options %v", service, h.SecurityOpt)
 		}
 		if h.Memory == 0 || h.PidsLimit == nil || *h.PidsLimit <= 0 {
