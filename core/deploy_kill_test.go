@@ -349,7 +349,7 @@ func TestAProcessThatDiesAtAnyMomentLeavesOneVersionServingAndEveryRecordDecided
 			break
 		}
 		s := stories[random.IntN(len(stories))]
-		step, _ := s.run(t, 0, false, time.Duration(1+random.Int64N(int64(20*time.Second))), 0)
+		step, _ := s.run(t, 0, false, time.Duration(1+random.Int64N(int64(12*time.Second))), 0)
 		hits[step]++
 	}
 	t.Logf("%d processes died; in the steps: %v", kills, hits)
