@@ -263,6 +263,14 @@ func (*quietLogs) Trim(context.Context, core.LogBounds) (core.LogTrimmed, error)
 	return core.LogTrimmed{}, nil
 }
 func (*quietLogs) SetBounds(core.LogBounds) {}
+
+// fail puts the store into trouble.
+func (l *quietLogs) fail(trouble string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.trouble = trouble
+}
+
 func (l *quietLogs) Stats() core.LogStats {
 	l.mu.Lock()
 	defer l.mu.Unlock()

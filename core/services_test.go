@@ -290,7 +290,7 @@ func TestJournalAndLogTroubleAreFaults(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newPlane(t, nil)
 		r.journal.Break("no space left on device", false)
-		r.logs.trouble = "the disk is full"
+		r.logs.fail("the disk is full")
 		time.Sleep(3 * time.Second)
 		var text strings.Builder
 		for _, f := range r.snapshot().Faults {

@@ -82,8 +82,7 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 		return p, err
 	}
 	p.Journal, b.closes = j, append(b.closes, j.Close)
-	p.Ship.Locks = flock.New(locks(cfg))
-	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, Locks: p.Ship.Locks, Project: cfg.Project, Log: log})
+	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, Locks: flock.New(locks(cfg)), Project: cfg.Project, Log: log})
 	if err != nil {
 		return p, err
 	}
@@ -95,6 +94,7 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 		return p, err
 	}
 	p.Proxy, b.closes = proxy, append(b.closes, func() error { proxy.Close(); return nil })
+	p.Ship = b.ship(cfg, engine, data, log)
 	b.openLogs(&p, engine, data, log)
 	return p, nil
 }
