@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -65,3 +66,9 @@ func sizeWord(n int64) string {
 
 // imageWord is the id of an image as screens show it.
 func imageWord(id string) string { return safe(core.ShortID(id)) }
+
+// longID is an id within a text.
+var longID = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
+
+// shortIDs shortens the ids within a text.
+func shortIDs(text string) string { return longID.ReplaceAllStringFunc(text, shortID) }
