@@ -45,7 +45,7 @@ type ShipParts struct {
 	Switch      Switch
 	Through     RouteProber
 	Folders     FolderWriter
-	Made        MadeReader
+	Made        MadeReader // nil means the engine, when it can say
 }
 
 // FolderWriter writes what is derived for people and the other control plane: small files below MATRX_ROOT, by temporary
@@ -100,6 +100,9 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c := &Core{
 		cfg: p.Config, charter: p.Charter, version: p.Version, journal: p.Journal, docker: p.Docker,
 		logs: p.Logs, proxy: p.Proxy, disks: p.Disks, net: p.Net, docs: p.Docs, ship: p.Ship, log: p.Log, now: p.Now, state: newState(),
+	}
+	if made, ok := p.Docker.(MadeReader); ok && c.ship.Made == nil {
+		c.ship.Made = made
 	}
 	if c.now == nil {
 		c.now = time.Now

@@ -23,7 +23,14 @@ func (c *Core) writeFolder(ctx context.Context, d Definition, env map[string]str
 	if err := c.writeCompose(ctx, d); err != nil {
 		return err
 	}
-	return c.ship.Folders.WriteFile(FolderOf(d)+"/"+dotEnvFile, renderEnvFile(env))
+	name := FolderOf(d) + "/" + dotEnvFile
+	if len(env) == 0 && c.newestEnv(d.Service).Version == 0 {
+		_, err := c.ship.Folders.ReadFile(name)
+		if CodeOf(err) != CodeNotFound { // the store never had its env: what somebody wrote there is all there is
+			return err
+		}
+	}
+	return c.ship.Folders.WriteFile(name, renderEnvFile(env))
 }
 
 // writeCompose writes the compose file alone. A file that is none of ours is kept beside it.

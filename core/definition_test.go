@@ -134,3 +134,17 @@ func TestAFileThatSomebodyWroteIsKeptBesideTheRenderedOne(t *testing.T) {
 		t.Fatalf("%q, %v", kept, err)
 	}
 }
+
+func TestSecretsThatTheStoreNeverHadStayInTheirFile(t *testing.T) {
+	s := newStorePlane(t, func(s *storeRig) {
+		if err := s.fakes.Folders.WriteFile("projects/web/.env", []byte("A=1\n")); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if _, err := s.set(webFile("web", "a.example.com", ""), 0); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := s.fakes.Folders.ReadFile("projects/web/.env"); err != nil || string(kept) != "A=1\n" {
+		t.Fatalf("%q, %v", kept, err)
+	}
+}

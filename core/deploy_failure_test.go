@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,7 +112,7 @@ func failedStep(d core.Deployment) string {
 // at does something when a deployment has begun a step.
 func (r *deployRig) at(step string, do func()) {
 	r.t.Helper()
-	seen := false
+	var seen atomic.Bool
 	before := r.gate.witness
 	r.gate.mu.Lock()
 	defer r.gate.mu.Unlock()
@@ -119,8 +120,7 @@ func (r *deployRig) at(step string, do func()) {
 		if before != nil {
 			before(call)
 		}
-		if !seen && call == "Append deployments" && r.recordedStep() == step {
-			seen = true
+		if call == "Append deployments" && r.recordedStep() == step && seen.CompareAndSwap(false, true) {
 			do()
 		}
 	}

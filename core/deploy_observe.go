@@ -9,8 +9,10 @@ import (
 
 // observe compares what runs now with what was meant to, and only then lets go of the old container.
 func (r *deployRun) observe(ctx context.Context) (string, error) {
-	rest(ctx, askTail, nil) // requests that were sent to the old version show by now whether they were answered
-	r.stopAsking()
+	if r.requests != nil {
+		rest(ctx, askTail, nil) // what still went to the old version shows by now
+		r.stopAsking()
+	}
 	if err := r.outlive(ctx); err != nil {
 		return "", err
 	}

@@ -46,7 +46,7 @@ func (r *deployRun) probeOf(ctx context.Context) (RouteProbe, bool) {
 		return RouteProbe{}, false
 	}
 	for _, route := range routes {
-		if route.Service != r.row.Service+"@file" || len(route.Listens) == 0 || len(route.Hosts) == 0 {
+		if route.Backend() != r.row.Service+"@file" || len(route.Listens) == 0 || len(route.Hosts) == 0 {
 			continue
 		}
 		path := "/"

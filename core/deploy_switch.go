@@ -126,7 +126,7 @@ func routeShows(routes []Route, want SwitchTarget) (seen string, ok bool) {
 	server := fmt.Sprintf("http://%s:%d", want.Alias, want.Port)
 	seen = "there is no router for it."
 	for _, route := range routes {
-		if route.Service != want.Service+"@file" {
+		if route.Backend() != want.Service+"@file" {
 			continue
 		}
 		if len(route.Servers) == 1 && route.Servers[0] == server+" UP" {

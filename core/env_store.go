@@ -159,6 +159,9 @@ func (c *Core) oldEnvs(service string) []edit {
 	return edits
 }
 
+// adoptedNote begins the note of a version that an adoption made.
+const adoptedNote = "adopted: "
+
 // importEnv makes the values that a container has the first version of its service's env: an adoption. One that says the
 // same already is left as it is; another one is CodeConflict. Without values nothing is kept.
 func (c *Core) importEnv(ctx context.Context, service string, values map[string]string) (EnvVersion, error) {
@@ -169,7 +172,7 @@ func (c *Core) importEnv(ctx context.Context, service string, values map[string]
 		return base, nil
 	}
 	if base.Version == 0 {
-		return c.writeEnv(ctx, base, values, nil, "adopted: "+countOf(len(values), "variable"))
+		return c.writeEnv(ctx, base, values, nil, adoptedNote+countOf(len(values), "variable"))
 	}
 	content, err := c.unsealEnv(base)
 	switch {

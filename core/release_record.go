@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -64,13 +65,15 @@ func (c *Core) releaseOf(ctx context.Context, stored DefinitionVersion, d Contai
 	return rel, c.commit(ctx, edit{releasesTable, rel.ID, rel})
 }
 
-// envOfContainer is the version of the env that a container was made with. One that was adopted was made with what the adoption
-// took in, which is the first version.
+// envOfContainer is the version of the env that a container was made with. One that no deployment had made has what its adoption
+// took in as the first version, whatever its label says.
 func (c *Core) envOfContainer(service string, d ContainerDetail) int {
-	if n, err := strconv.Atoi(d.Labels[labelEnv]); err == nil && n >= 0 {
+	n, err := strconv.Atoi(d.Labels[labelEnv])
+	if err == nil && n > 0 {
 		return n
 	}
-	if _, _, err := c.envFor(service, 1); err == nil {
+	first, ok := rowOf[EnvVersion](c, envTable, envKey(service, 1))
+	if ok && d.Labels[labelDeployment] == "" && strings.HasPrefix(first.Note, adoptedNote) {
 		return 1
 	}
 	return 0

@@ -18,6 +18,7 @@ func TestMaker(t *testing.T, open func(t testing.TB) Rig) {
 	}{
 		{"a container is made as its definition says", testMade},
 		{"a container has all of its names in all of its networks when it starts", testMadeInNetworks},
+		{"how a container was made is read back as its definition", testMadeReadBack},
 		{"a container to test an image stands alone", testMadeAlone},
 		{"a taken name, an unknown image and an unknown network are told apart, and leave nothing", testMadeWrong},
 		{"a renamed container keeps its id, and a taken name is a conflict", testRenameContainer},
@@ -68,6 +69,40 @@ func testMade(t *testing.T, r Rig) {
 	}
 	must(t, r.Docker().Start(ctx, id))
 	waitState(t, r.Docker(), id, "running")
+}
+
+// testMadeReadBack makes a container of nearly everything a definition can say.
+func testMadeReadBack(t *testing.T, r Rig) {
+	reader, ok := r.Docker().(core.MadeReader)
+	if !ok {
+		t.Fatal("the engine cannot say how containers were made")
+	}
+	ctx, name := t.Context(), r.Name(t)
+	must(t, r.Maker().EnsureVolume(ctx, name, nil))
+	must(t, r.Maker().EnsureNetwork(ctx, name, true, nil))
+	spec := madeSpec(t, r, name, "sleep")
+	spec.Definition = core.Definition{
+		Container: name, Image: spec.Image, Command: []string{"sleep"}, User: "1000:1000", Groups: []string{"100"}, WorkDir: "/tmp", Restart: "on-failure",
+		StopSignal: "SIGINT", StopGrace: 3 * time.Second, Memory: 64 << 20, ShmSize: 32 << 20, CPUs: 0.5, Pids: 32, ReadOnly: true, Init: false,
+		NoNewPrivileges: true, CapAdd: []string{"CHOWN"}, CapDrop: []string{"ALL"}, Tmpfs: map[string]string{"/tmp": "size=1m"},
+		Networks: []core.NetworkUse{{Name: name, Aliases: []string{"web"}, Internal: true}},
+		Mounts:   []core.Mount{{Type: "volume", Name: name, Target: "/data", ReadOnly: true}},
+	}
+	spec.Env = map[string]string{"A": "1", "B": "two=2\nlines"}
+	id, err := r.Maker().CreateContainer(ctx, spec)
+	must(t, err)
+	got, err := reader.MadeContainer(ctx, id)
+	must(t, err)
+	got.Definition.Labels = nil
+	if got.Definition.Hash() != spec.Definition.Hash() {
+		t.Errorf("got  %+v\nwant %+v", got.Definition, spec.Definition)
+	}
+	if len(got.Env) != 2 || got.Env["B"] != "two=2\nlines" || len(got.Refused)+len(got.Lost) > 0 {
+		t.Errorf("%d variables, refused %q, lost %q", len(got.Env), got.Refused, got.Lost)
+	}
+	if _, err := reader.MadeContainer(ctx, name+"-none"); core.CodeOf(err) != core.CodeNotFound {
+		t.Errorf("a container that is not there: %v", err)
+	}
 }
 
 func testMadeInNetworks(t *testing.T, r Rig) {

@@ -191,7 +191,7 @@ func (m *made) limits() {
 		d.Pids = *host.PidsLimit
 	}
 	d.Init = host.Init != nil && *host.Init
-	d.Groups, d.CapAdd, d.CapDrop = slices.Clone(host.GroupAdd), slices.Clone(host.CapAdd), slices.Clone(host.CapDrop)
+	d.Groups, d.CapAdd, d.CapDrop = slices.Clone(host.GroupAdd), capNames(host.CapAdd), capNames(host.CapDrop)
 	for _, opt := range host.SecurityOpt {
 		switch opt {
 		case "no-new-privileges", "no-new-privileges:true", "no-new-privileges=true":
@@ -200,6 +200,15 @@ func (m *made) limits() {
 			m.refuse("the security option " + opt)
 		}
 	}
+}
+
+// capNames are capabilities as compose files write them: the engine puts CAP_ before.
+func capNames(list []string) []string {
+	var names []string
+	for _, name := range list {
+		names = append(names, strings.TrimPrefix(name, "CAP_"))
+	}
+	return names
 }
 
 // judge names what a definition cannot say.

@@ -60,7 +60,8 @@ func membershipsOf(spec core.ContainerSpec) []membership {
 func containerConfig(spec core.ContainerSpec, published network.PortMap) *container.Config {
 	def := spec.Definition
 	config := &container.Config{
-		Image: spec.Image, Entrypoint: def.Entrypoint, Cmd: def.Command, User: def.User, WorkingDir: def.WorkDir,
+		Hostname: def.Service, // what a prompt shows
+		Image:    spec.Image, Entrypoint: def.Entrypoint, Cmd: def.Command, User: def.User, WorkingDir: def.WorkDir,
 		Labels: maps.Clone(spec.Labels), StopSignal: def.StopSignal,
 	}
 	if spec.Command != nil {

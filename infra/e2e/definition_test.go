@@ -14,11 +14,11 @@ func TestEveryServiceSaysWhatItIs(t *testing.T) {
 	s := theStack(t)
 	want := map[string]string{ // kind, layer, instance, health
 		"traefik":       "traefik 0  http:/ping:8082",
-		"postgres":      "postgres 3  postgres",
+		"postgres":      "postgres 3  postgres:5432",
 		"matrx-manager": "manager 1  http:/healthz:3000",
 		"deploy-server": "deploy 2  http:/healthz:3000",
 		"ship-demo":     "ship 3 demo http:/healthz:3000",
-		"ship-demo-db":  "ship-db 3 demo postgres",
+		"ship-demo-db":  "ship-db 3 demo postgres:5432",
 	}
 	for _, service := range names {
 		l := inspect(t, s.container(service)).Config.Labels
@@ -46,6 +46,7 @@ func TestRoutedServicesCarryTheWholeConventionOfLabels(t *testing.T) {
 			"traefik.http.routers." + service + ".rule":                      "Host(`" + host + "." + s.Domain + "`)",
 			"traefik.http.routers." + service + ".entrypoints":               "websecure",
 			"traefik.http.routers." + service + ".tls":                       "true",
+			"traefik.http.routers." + service + ".service":                   service + "@file",
 			"traefik.http.services." + service + ".loadbalancer.server.port": "3000",
 			"traefik.docker.network":                                         s.Prefix + "proxy",
 		}
@@ -71,7 +72,7 @@ func TestContainersHoldNoPrivilegeTheyCanDoWithout(t *testing.T) {
 		if h.Privileged || len(h.CapAdd) > 0 || !slices.Equal(h.CapDrop, []string{"ALL"}) {
 			t.Errorf("%s: privileged %v, added %v, dropped %v", service, h.Privileged, h.CapAdd, h.CapDrop)
 		}
-		if !slices.Contains(h.SecurityOpt, "no-new-privileges") {
+		if !slices.Equal(h.SecurityOpt, []string{"no-new-privileges:true"}) {
 			t.Errorf("%s: security options %v", service, h.SecurityOpt)
 		}
 		if h.Memory == 0 || h.PidsLimit == nil || *h.PidsLimit <= 0 {

@@ -120,3 +120,26 @@ apply_definitions() {
 	done <&"$lines"
 	wait "$applying" || die "$(<"$log_dir/apply.log")"
 }
+
+# on_plane PORT COMMAND... runs a command of a control plane with the stack's own key.
+on_plane() {
+	local port=$1
+	shift
+	ssh -F none -o BatchMode=yes -o ConnectTimeout=10 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR \
+		-o IdentitiesOnly=yes -i "$local_key" -p "$port" "$listen" "$@"
+}
+
+# hand_over has the Manager take into its store what was made here and it does not know yet. Nothing is restarted by it.
+hand_over() {
+	local plan problems
+	plan=$(on_plane "$port_manager_ssh" adopt --plan --json) || die "the Manager cannot look for services to take over: $plan"
+	if ! jq -e 'any(.items[]; .adopted | not)' <<<"$plan" >/dev/null; then
+		say "the Manager has the definitions of all $(jq '.items | length' <<<"$plan") services"
+		return 0
+	fi
+	plan=$(on_plane "$port_manager_ssh" adopt --json) || die "the Manager cannot take over the services: $plan"
+	problems=$(jq -r '.items[] | select(.adopted | not) | "\(.service): \(.problems // [] | join("; "))"' <<<"$plan")
+	[[ -z $problems ]] || die "the Manager does not take over $problems"
+	say "the Manager has taken over: $(jq -r '[.items[].service] | join(" ")' <<<"$plan")"
+	changes=$((changes + 1))
+}

@@ -26,6 +26,9 @@ const (
 // markNew stands between a container's name and eight hex digits while it is to take another one's place.
 const markNew = ".new-"
 
+// adoptedEnv is the version that a control plane gives to the env of what it takes over.
+const adoptedEnv = 1
+
 // service is one service on its way to what its definition says.
 type service struct {
 	*Applier
@@ -104,6 +107,9 @@ func (s *service) wantImage(ctx context.Context) (err error) {
 		s.image, err = s.Engine.ImageDetail(ctx, ref)
 	}
 	s.stamp.Commit = s.image.Labels[labelCommit]
+	if len(s.env) > 0 {
+		s.stamp.Env = adoptedEnv
+	}
 	return err
 }
 
