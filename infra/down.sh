@@ -42,7 +42,10 @@ remove_volumes() {
 # this engine, so only the default one's end takes them along.
 remove_images() {
 	local image
-	[[ $project == "$default_project" ]] || return 0
+	if [[ $project != "$default_project" ]]; then
+		docker rmi "matrx/tools:$current" "matrx/builder:$current" >/dev/null 2>&1 || true # names of this stack alone
+		return 0
+	fi
 	for image in $(docker images --filter label=com.matrx.image --format '{{.Repository}}:{{.Tag}}'); do
 		docker rmi "$image" >/dev/null 2>&1 || say "kept $image: in use"
 	done

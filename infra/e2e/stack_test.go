@@ -58,7 +58,13 @@ type result struct {
 // run runs a program to its end, at most two minutes.
 func run(t testing.TB, name string, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	return runWithin(t, 2*time.Minute, name, args...)
+}
+
+// runWithin runs a program to its end, at most this long.
+func runWithin(t testing.TB, limit time.Duration, name string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	var out, errw strings.Builder

@@ -2,7 +2,7 @@
 # The builder image: everything that the control planes and the sample app are built from source with, where neither a
 # registry nor a network can be reached. It is made once for a Go version and a list of modules.
 
-# builder_image makes matrx/builder:current. The three folders are kept in the cache: a minute on two cores.
+# builder_image makes matrx/builder:current (with the project behind it for another stack than the default one). The three folders are kept in the cache: a minute on two cores.
 builder_image() {
 	local key tree
 	key=$({ cd "$repo" && go env GOVERSION && cat go.mod go.sum infra/sample/go.mod infra/sample/go.sum infra/lib/builder.sh; } | digest)
@@ -23,26 +23,33 @@ builder_image() {
 		forget_old_images builder
 	fi
 	builder=matrx/builder:$key
-	docker tag "$builder" matrx/builder:current
+	docker tag "$builder" "matrx/builder:$current"
 }
 
 # collect_builder DIR fills DIR/go, DIR/mod and DIR/cache. Packed modules, tests, their data and programs that no build runs
 # are left out.
 collect_builder() {
-	local dir=$1 goroot download
-	goroot=$(go env GOROOT) download=$(go env GOMODCACHE)/cache/download
+	local dir=$1 goroot
+	goroot=$(go env GOROOT)
 	mkdir -p "$dir/go/bin" "$dir/go/pkg/tool"
 	cp -a "$goroot/bin/go" "$dir/go/bin/"
 	cp -a "$goroot/VERSION" "$goroot/go.env" "$goroot/lib" "$dir/go/"
 	cp -a "$goroot/pkg/include" "$dir/go/pkg/"
 	tar -C "$goroot" -c --exclude=src/cmd --exclude=testdata --exclude='*_test.go' src | tar -C "$dir/go" -x
 	collect_tools "$goroot" "$dir/go"
-	for module in . infra/sample; do
-		(cd "$repo/$module" && GOFLAGS=-modcacherw GOPROXY=file://$download,$(go env GOPROXY) GOMODCACHE=$dir/mod GOCACHE=$dir/cache \
-			CGO_ENABLED=0 go build -trimpath -buildvcs=false -o /dev/null $([[ $module != . ]] || printf './cmd/matrx-manager ./cmd/deploy-server'))
-	done
+	compile_for_builder "$dir" "$repo" ./cmd/matrx-manager ./cmd/deploy-server
+	compile_for_builder "$dir" "$repo/infra/sample" .
 	find "$dir/mod" \( -name '*.zip' -o -name '*_test.go' \) -delete
 	find "$dir/mod" -name testdata -type d -prune -exec rm -rf {} +
+}
+
+# compile_for_builder DIR MODULE PACKAGE... compiles programs with the modules and the cache of the builder. Modules come from this
+# machine's own cache where they are in it.
+compile_for_builder() {
+	local dir=$1 module=$2 download
+	download=$(go env GOMODCACHE)/cache/download
+	(cd "$module" && GOFLAGS=-modcacherw GOPROXY=file://$download,$(go env GOPROXY) GOMODCACHE=$dir/mod GOCACHE=$dir/cache CGO_ENABLED=0 \
+		go build -trimpath -buildvcs=false -o /dev/null "${@:3}")
 }
 
 # collect_tools copies the programs that a build runs.

@@ -10,9 +10,9 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 default_project=matrx-local
 project=${MATRX_PROJECT:-$default_project}
 if [[ $project == "$default_project" ]]; then
-	prefix='' local_dir=$repo/.local
+	prefix='' local_dir=$repo/.local current=current
 else
-	prefix=$project- local_dir=$repo/.local/project-$project
+	prefix=$project- local_dir=$repo/.local/project-$project current=current-$project
 fi
 
 # MATRX_PORT_SHIFT moves all published ports, so that two stacks can stand side by side.

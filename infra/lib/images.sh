@@ -160,7 +160,7 @@ postgres_image() {
 tools_image() {
 	build_image tools "$repo/infra/images/tools" "BASE_IMAGE=$base"
 	tools=$built_image
-	docker tag "$tools" matrx/tools:current
+	docker tag "$tools" "matrx/tools:$current"
 }
 
 # git_here runs git. It may refuse to read a checkout that belongs to someone else; the three variables allow it, for this

@@ -90,7 +90,7 @@ write_vars() {
 		--arg MATRX_PORT_MANAGER_SSH "$port_manager_ssh" --arg MATRX_PORT_MANAGER_HTTP "$port_manager_http" \
 		--arg MATRX_PORT_DEPLOY_SSH "$port_deploy_ssh" --arg MATRX_PORT_DEPLOY_HTTP "$port_deploy_http" \
 		--arg MATRX_MANAGER_SSH_COMMAND "ssh -p $port_manager_ssh $listen" --arg MATRX_DEPLOY_SSH_COMMAND "ssh -p $port_deploy_ssh $listen" \
-		--arg MATRX_IMAGE_TRAEFIK "${images[traefik-base]}" --arg MATRX_IMAGE_POSTGRES "${images[postgres-base]}" \
+		--arg MATRX_CURRENT "$current" --arg MATRX_IMAGE_TRAEFIK "${images[traefik-base]}" --arg MATRX_IMAGE_POSTGRES "${images[postgres-base]}" \
 		'($ARGS.named | del(.optional)) + $optional
 		 + {MATRX_PROJECTS_URL: ("file://" + ($ARGS.named.MATRX_ROOT | split("/") | map(@uri) | join("/")) + "/projects")}' >"$local_dir/vars.json"
 }
