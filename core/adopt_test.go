@@ -178,3 +178,27 @@ func TestWithoutAKeyNothingWithAnEnvIsTakenOver(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 }
+
+func TestWhatTheImageSetsBesidesIsNoDifferenceForAContainerThatSaysWhatMadeIt(t *testing.T) {
+	for _, labelled := range []bool{true, false} {
+		s := newStorePlane(t, func(s *storeRig) {
+			d := parsed(t, webFile("web", "a.example.com", "    user: \"1000\"\n"))
+			text, err := compose.New().Render(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.fakes.Folders.WriteFile("projects/web/docker-compose.yml", text); err != nil {
+				t.Fatal(err)
+			}
+			labels := core.ContainerLabels(d, core.Stamp{})
+			if !labelled {
+				delete(labels, "com.matrx.definition")
+			}
+			d.User = "" // as the engine tells of a user that is the image's own
+			s.runs(d, nil, labels)
+		})
+		if got := s.adopted(core.PlanAdopt, "web"); labelled != (len(got.Differs) == 0) {
+			t.Errorf("labelled %v: %v", labelled, got.Differs)
+		}
+	}
+}

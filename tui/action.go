@@ -169,7 +169,11 @@ func (e *env) containerOf(name string) string {
 	if !ok || s.ID == "" {
 		return "the container of " + name
 	}
-	return "container " + core.ShortID(s.ID) + " (" + s.Image + ")"
+	image := s.Image
+	if strings.HasPrefix(image, "sha256:") {
+		image = "image " + core.ShortID(image)
+	}
+	return "container " + core.ShortID(s.ID) + " (" + image + ")"
 }
 
 // consequences says what else will notice when a service is away.

@@ -12,7 +12,9 @@ func TestTheCommandLineRunsWhatTheKeysRun(t *testing.T) {
 		"restart ship-demo": "Restart a service", "start ship-demo-db": "Start a service", "stop postgres": "Stop a service", "recreate pgadmin": "Recreate a service's container",
 		"remove pgadmin": "Type the name to confirm", "restart": "Restart a service", "infra": "Routes", "jobs": "STEP OR RESULT", "theme light": "Theme: light",
 		"doc logs": "Every line is collected.", "messages": "Nothing has been said", "help": "On ship-demo-db", "search oom": "/oom", "nothing": "There is no command nothing",
-		"aud": "Home › Audit", "": "SERVICE",
+		"deploy ship-demo": "What changes", "rollback ship-demo": "Going back to", "changes ship-demo": "KIND", "builds ship-demo": "npm ci: exit 1",
+		"env ship-demo": "DATABASE_URL", "routes ship-demo": "▌✗ ship-demo", "routes": "Routing", "history pgadmin": "Deployments of pgadmin", "deployments": "FROM → TO",
+		"instances": "LAST DEPLOYMENT", "alerts": "sent to smtp", "aud": "Home › Audit", "": "SERVICE",
 	} {
 		t.Run(line, func(t *testing.T) {
 			inConsole(t, full(), func(c *console) {
@@ -95,6 +97,7 @@ func TestALineHasABound(t *testing.T) {
 func TestThePaletteFindsEverythingByAFewLetters(t *testing.T) {
 	for typed, want := range map[string]string{
 		"infra": "Routes", "restart": "Restart a service", "logs trae": "traefik · ● following", "agent": "Home › agent-scout", "theme lig": "Theme: light", "acc": "1 session",
+		"deploy ship": "What changes", "rollback ship": "Going back to", "routes": "Routing", "instances": "LAST DEPLOYMENT",
 	} {
 		t.Run(typed, func(t *testing.T) {
 			inConsole(t, full(), func(c *console) {

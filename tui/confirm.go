@@ -131,11 +131,14 @@ func (c *confirm) buttons(w int) []string {
 	return lines
 }
 
-// verbOf is what the button that acts is called: the first word of what the operation does.
+// verbOf is what the button that acts is called: the verb of what the operation does.
 func verbOf(info core.Info) string {
-	word, _, _ := strings.Cut(info.Summary, " ")
-	if word == "Roll" {
+	switch word, _, _ := strings.Cut(info.Summary, " "); word {
+	case "Roll":
 		return "Roll back"
+	case "Take":
+		return "Take over"
+	default:
+		return word
 	}
-	return word
 }

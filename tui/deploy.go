@@ -225,7 +225,7 @@ func (d *deployScreen) head(w int) []string {
 	if d.live != nil {
 		lines = append(lines, st.accent.draw(cut(" ◐ A deployment of it runs: enter shows it.", w)))
 	}
-	if p.Stops {
+	if p.Stops && len(p.Warn) == 0 {
 		lines = append(lines, marked(st.warn, "▲", "It cannot run twice: the old one stops first, and there is a gap.", w)...)
 	}
 	return append(lines, "")
@@ -337,7 +337,7 @@ func stepMeans(name string) string {
 	case core.StepTest:
 		return "architecture, labels, its own test"
 	case core.StepCandidate:
-		return "start the new container"
+		return "the new container"
 	case core.StepHealth:
 		return "it must pass, or it goes again"
 	case core.StepSwitch:

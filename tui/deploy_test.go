@@ -74,7 +74,7 @@ func TestABlockedPlanSaysWhyAndBeginsNothing(t *testing.T) {
 	w.ship.plan.Held, w.ship.plan.Stops = "deploy-server has the lock since 20 s: rollback by bo", true
 	inConsole(t, w, func(c *console) {
 		c.press("j", "D")
-		c.shows("✗ refused The env is empty", "▲ locked deploy-server has the lock", "▲ It cannot run twice")
+		c.shows("✗ refused The env is empty", "▲ locked deploy-server has the lock")
 		c.press("enter")
 		c.hides("Cancel ")
 		c.shows("It would be refused: The env is empty")

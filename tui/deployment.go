@@ -191,9 +191,12 @@ func (s *deploymentScreen) View(w, h int) string {
 // head is the verdict: how it stands, between what, and what it cost.
 func (s *deploymentScreen) head(w int) []string {
 	d, st := &s.d, s.st
-	l := st.deployment(d.State)
+	l, word := st.deployment(d.State), ", took "
+	if d.State == core.DeployRunning {
+		word = ", for "
+	}
 	lines := []string{
-		cut(" "+l.style.draw(l.glyph+" "+l.word)+st.dim.draw("  "+kindWord(*d)+" of "+safe(d.Service)+" by "+safe(d.By.Name)+" "+ago(s.now(), d.Started)+", took "+
+		cut(" "+l.style.draw(l.glyph+" "+l.word)+st.dim.draw("  "+kindWord(*d)+" of "+safe(d.Service)+" by "+safe(d.By.Name)+" "+ago(s.now(), d.Started)+word+
 			lasted(s.now(), d.Started, d.Took, d.State == core.DeployRunning)), w),
 		cut(" "+st.dim.draw(shortSHA(d.FromSHA)+" → ")+st.accent.draw(commitWord(d.Commit))+" "+st.bold.draw(safe(d.Commit.Subject))+st.dim.draw(envWord(d.Env)), w),
 		cut(" "+s.progress(w)+"  "+s.cost(), w),
@@ -264,7 +267,7 @@ func (s *deploymentScreen) body(w int) []string {
 	if len(s.d.LastLog) > 0 {
 		lines = append(lines, "", " "+s.st.title.draw("Last lines of the new container")+s.st.dim.draw(" ("+plural(len(s.d.LastLog), "line", "lines")+")"))
 		for _, text := range s.d.LastLog {
-			lines = append(lines, s.st.text.draw(cut("   "+safe(text), w)))
+			lines = append(lines, s.st.text.draw(cut("   "+safe(briefLine(text)), w)))
 		}
 	}
 	if len(s.d.Health) > 0 {
@@ -331,7 +334,7 @@ func (s *deploymentScreen) stepLines(w int) []string {
 			detail = stepMeans(step.Name) + " …"
 		}
 		took := lasted(s.now(), step.At, step.Took, step.State == "running" && s.d.State == core.DeployRunning)
-		lines = append(lines, cut(" "+l.style.draw(l.glyph+" "+fit(safe(step.Name), 16))+" "+st.text.draw(fitRight(took, 7))+"  "+style.draw(safe(detail)), w))
+		lines = append(lines, cut(" "+l.style.draw(l.glyph+" "+fit(safe(step.Name), 16))+" "+st.text.draw(fitRight(took, 7))+"  "+style.draw(shortIDs(safe(detail))), w))
 	}
 	if s.d.State != core.DeployRunning {
 		return lines

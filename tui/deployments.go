@@ -178,16 +178,16 @@ func (d *deployments) cells(one *core.Deployment) []value {
 		lost, lostStyle = "0", st.ok
 	}
 	return []value{
-		{l.glyph, l.style}, {l.word, l.style}, {safe(one.Service), st.text}, {short8(one.FromSHA) + " → " + short8(one.Commit.SHA), st.accent}, {lost, lostStyle},
+		{l.glyph, l.style}, {l.word, l.style}, {safe(one.Service), st.text}, {short7(one.FromSHA) + " → " + short7(one.Commit.SHA), st.accent}, {lost, lostStyle},
 		{lasted(d.now(), one.Started, one.Took, one.State == core.DeployRunning), st.text}, {core.FormatAge(d.now().Sub(one.Started)), st.dim},
 		{safe(one.Kind), st.dim}, {safe(one.By.Name), st.dim}, {safe(one.Result), st.dim},
 	}
 }
 
-// short8 is a commit in the width of a narrow column.
-func short8(sha string) string {
+// short7 is a commit in the width of a narrow column.
+func short7(sha string) string {
 	if sha == "" {
 		return "unknown"
 	}
-	return safe(sha[:min(len(sha), 8)])
+	return safe(sha[:min(len(sha), 7)])
 }

@@ -230,14 +230,30 @@ func (s *envScreen) View(w, h int) string {
 		if len(s.versions.all) > 0 {
 			past = min(len(s.versions.all)+2, max((h-len(lines))/3, 4))
 		}
-		room := h - len(lines) - past
+		shown := s.revealed(w)
+		room := max(h-len(lines)-past-len(shown), 2)
 		lines = append(lines, block(s.nameLines(w, room), room)...)
+		lines = append(lines, shown...)
 		if past > 0 {
 			lines = append(lines, "")
 			lines = append(lines, s.versions.draw(s.st, w, past-1, versionColumns, s.onPast, s.versionCells)...)
 		}
 		return lines
 	})
+}
+
+// revealed is a value that does not fit into its row, whole as far as some lines go.
+func (s *envScreen) revealed(w int) []string {
+	if s.name == "" || width(s.value) < w/2 && !strings.Contains(s.value, "\n") {
+		return nil
+	}
+	lines := []string{"", cut(" "+s.st.dim.draw(safe(s.name)+", "+plural(len(s.value), "byte", "bytes")+"; c copies all of it"), w)}
+	for _, part := range strings.Split(s.value, "\n") {
+		for _, line := range wrap(safe(part), w-3, 5) {
+			lines = append(lines, "   "+s.st.accent.draw(line))
+		}
+	}
+	return lines[:min(len(lines), 7)]
 }
 
 func (s *envScreen) nameLines(w, h int) []string {

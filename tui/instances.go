@@ -138,7 +138,7 @@ func (i *instances) fill() {
 }
 
 // instanceColumns are never written.
-var instanceColumns = []column{{title: "", min: 1, max: 1}, {title: "INSTANCE", min: 10, max: 20, tight: true, eager: true}, {title: "APP", min: 11, max: 11}, {title: "DATABASE", min: 11, max: 11}, {title: "LAST DEPLOYMENT", min: 18, max: 34, eager: true}, {title: "COMMIT", min: 8, max: 12}, {title: "DOMAIN", min: 14, max: 40, drop: 1}, {title: "RELEASE", min: 10, max: 16, drop: 2}}
+var instanceColumns = []column{{title: "", min: 1, max: 1}, {title: "INSTANCE", min: 10, max: 20, tight: true, eager: true}, {title: "APP", min: 11, max: 11}, {title: "DATABASE", min: 11, max: 11}, {title: "LAST DEPLOYMENT", min: 18, max: 34, eager: true}, {title: "COMMIT", min: 12, max: 12}, {title: "DOMAIN", min: 14, max: 40, drop: 1}, {title: "RELEASE", min: 10, max: 16, drop: 2}}
 
 // View draws the screen.
 func (i *instances) View(w, h int) string {

@@ -247,6 +247,15 @@ const maxBrief = 8 << 10
 // brief is a JSON line as it is scanned: its message first, then the other fields, without the time and the level, which
 // stand before it already. What a filter matched stays visible: a match that this would hide keeps the line as it is.
 func (l *logScreen) brief(text string) string {
+	short := briefLine(text)
+	if l.re != nil && !l.re.MatchString(short) {
+		return text
+	}
+	return short
+}
+
+// briefLine is a line that is JSON in short, and any other as it is.
+func briefLine(text string) string {
 	if len(text) > maxBrief || !strings.HasPrefix(strings.TrimSpace(text), "{") {
 		return text
 	}
@@ -266,7 +275,7 @@ func (l *logScreen) brief(text string) string {
 		}
 	}
 	short := strings.TrimSpace(message + "  " + strings.Join(rest, " "))
-	if short == "" || l.re != nil && !l.re.MatchString(short) {
+	if short == "" {
 		return text
 	}
 	return short

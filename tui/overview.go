@@ -96,19 +96,6 @@ func (o *overview) Update(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// takeLast follows a deployment that runs, and looks at everything again when it has ended.
-func (o *overview) takeLast(r result[[]core.Deployment]) tea.Cmd {
-	ran := o.runs.lives()
-	o.runs.last.take(r)
-	switch {
-	case o.runs.lives():
-		return o.again(o.id, lookAgain)
-	case ran:
-		return o.Init()
-	}
-	return nil
-}
-
 // take keeps the old inspection when a new one fails.
 func (o *overview) take(r result[core.ServiceDetail]) {
 	o.err = r.err

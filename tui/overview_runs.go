@@ -59,6 +59,19 @@ func (r *runs) update(msg tea.Msg) {
 	}
 }
 
+// takeLast follows a deployment that runs, and looks at everything again when it has ended.
+func (o *overview) takeLast(r result[[]core.Deployment]) tea.Cmd {
+	ran := o.runs.lives()
+	o.runs.last.take(r)
+	switch {
+	case o.runs.lives():
+		return o.again(o.id, lookAgain)
+	case ran:
+		return o.Init()
+	}
+	return nil
+}
+
 // running is the release that runs, nil when there is none.
 func (r *runs) running() *core.ReleaseView {
 	for i := range r.releases.val {

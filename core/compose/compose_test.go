@@ -110,6 +110,7 @@ func TestWhatIsNotOfTheSubsetIsNamedWithFileLineAndKey(t *testing.T) {
 		"a capability that rules":        {healthy + "    cap_add: [SYS_ADMIN]", "compose.yml:6: services.web.cap_add may not hold SYS_ADMIN"},
 		"the engine's socket":            {healthy + "    volumes: [/var/run/docker.sock:/s]", "compose.yml:6: services.web.volumes may not mount /var/run/docker.sock"},
 		"the socket under another path":  {healthy + "    volumes: [/var/run/../run/docker.sock:/s]", "without .."},
+		"the socket in another folder":   {healthy + "    volumes: [/data/docker.sock:/s]", "the engine's socket rules the whole server"},
 		"the whole disk":                 {healthy + "    volumes: [/:/host]", "may not mount /"},
 		"the host's passwords":           {healthy + "    volumes: [/etc/shadow:/s:ro]", "may not mount /etc/shadow: /etc belongs to the host"},
 		"a relative folder":              {healthy + "    volumes: [./data:/s]", "needs an absolute path of the host: ./data"},

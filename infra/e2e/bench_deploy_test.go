@@ -31,7 +31,7 @@ const webFile = `services:
       project: %[5]s
       health: {http: /healthz, port: 3000, within: 20s}
       route: {domains: [%[1]s.%[6]s], port: 3000, network: %[7]sproxy}
-      drain: 3s
+      drain: 1500ms
 networks:
   proxy: {name: %[7]sproxy, external: true}
 `

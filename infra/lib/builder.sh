@@ -2,37 +2,37 @@
 # The builder image: everything that the control planes and the sample app are built from source with, where neither a
 # registry nor a network can be reached. It is made once for a Go version and a list of modules.
 
-# builder_image makes matrx/builder:current (with the project behind it for another stack than the default one). What goes into it
-# is kept in the cache, which all stacks of a user share: it takes a minute or two on two cores.
+# builder_image makes matrx/builder:current (with the project behind it for another stack than the default one). The three
+# folders are kept in the cache: a minute on two cores.
 builder_image() {
 	local key
 	key=$({ cd "$repo" && go env GOVERSION && cat go.mod go.sum infra/sample/go.mod infra/sample/go.sum infra/lib/builder.sh; } | digest)
 	builder=matrx/builder:$key
+	mkdir -p "$cache_dir/builder"
+	# The folders belong to all checkouts and stacks of this user: one at a time makes them.
+	exec 8>"$cache_dir/builder/lock"
+	flock 8
 	if image_exists "$builder"; then
 		say "builder: unchanged ($key)"
 	else
-		mkdir -p "$cache_dir/builder"
-		exec 8>"$cache_dir/builder/lock"
-		flock 8
 		make_builder "$cache_dir/builder/$key"
-		exec 8>&-
+		say "builder: built in ${took}s ($key)"
 		forget_old_images builder
 	fi
+	exec 8>&-
 	docker tag "$builder" "matrx/builder:$current"
 }
 
-# make_builder TREE fills the folder and packs it, with the lock of the cache held. Trees of other versions go.
+# make_builder DIR makes the image from the folders in DIR, and collects them first where that was not done.
 make_builder() {
-	local tree=$1
-	if [[ ! -d $tree ]]; then
+	if [[ ! -d $1 ]]; then
 		say "builder: collecting Go, the modules and their compiled packages"
-		find "$cache_dir/builder" -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +
-		logged collect-builder collect_builder "$tree.part"
-		mv "$tree.part" "$tree"
+		find "$cache_dir/builder" -mindepth 1 -maxdepth 1 ! -name lock -exec rm -rf {} +
+		logged collect-builder collect_builder "$1.part"
+		mv "$1.part" "$1"
 		say "builder: collected in ${took}s"
 	fi
-	logged build-builder pack_builder "$tree" "$builder"
-	say "builder: built in ${took}s (${tree##*/})"
+	logged build-builder pack_builder "$1" "$builder"
 }
 
 # collect_builder DIR fills DIR/go, DIR/mod and DIR/cache. Packed modules, tests, their data and programs that no build runs
