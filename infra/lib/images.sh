@@ -52,7 +52,7 @@ build_image() {
 	say "$name: building"
 	logged "build-$name" docker build --network host --label "com.matrx.image=$name" --tag "$built_image" "${args[@]}" "$context"
 	say "$name: built in ${took}s ($key)"
-	forget_old_images "$name"
+	forget_old_images "$name" "$built_image"
 }
 
 # folder_digest prints one line a file: mode, digest and relative path.
@@ -62,11 +62,12 @@ folder_digest() {
 	done)
 }
 
-# forget_old_images removes all but the newest images of a name; those in use stay.
+# forget_old_images NAME IMAGE removes all but the newest images of a name; IMAGE, which was made just now but is older than it
+# where the engine had all its layers, and those in use stay.
 forget_old_images() {
 	local tag
 	docker images --filter "label=com.matrx.image=$1" --format '{{.Repository}}:{{.Tag}}' "matrx/$1" |
-		tail -n "+$((images_kept + 1))" | while read -r tag; do
+		grep -vxF "$2" | tail -n "+$images_kept" | while read -r tag; do
 		docker rmi "$tag" >/dev/null 2>&1 || true # another stack may run it
 	done
 }
@@ -226,7 +227,7 @@ source_image() {
 	logged "build-$name" build_from_git "$git" "$tree" --file "$dockerfile" --label "com.matrx.image=$name" --label "$label" \
 		--tag "$built_image" "${args[@]}"
 	say "$name: built in ${took}s ($key)"
-	forget_old_images "$name"
+	forget_old_images "$name" "$built_image"
 }
 
 # build_from_git GIT TREE OPTION... gives a tree to the engine's builder.
