@@ -67,7 +67,7 @@ folder_digest() {
 forget_old_images() {
 	local tag
 	docker images --filter "label=com.matrx.image=$1" --format '{{.Repository}}:{{.Tag}}' "matrx/$1" |
-		grep -vxF "$2" | tail -n "+$images_kept" | while read -r tag; do
+		{ grep -vxF "$2" || true; } | tail -n "+$images_kept" | while read -r tag; do
 		docker rmi "$tag" >/dev/null 2>&1 || true # another stack may run it
 	done
 }
