@@ -36,20 +36,20 @@ make_builder() {
 }
 
 # collect_builder DIR fills DIR/go, DIR/mod and DIR/cache. Packed modules, tests, their data and programs that no build runs
-# are left out.
+# are left out. Its steps are joined, because `logged` calls it in a condition, where a failing one would not end it.
 collect_builder() {
 	local dir=$1 goroot
-	goroot=$(go env GOROOT)
-	mkdir -p "$dir/go/bin" "$dir/go/pkg/tool"
-	cp -a "$goroot/bin/go" "$dir/go/bin/"
-	cp -a "$goroot/VERSION" "$goroot/go.env" "$goroot/lib" "$dir/go/"
-	cp -a "$goroot/pkg/include" "$dir/go/pkg/"
-	tar -C "$goroot" -c --exclude=src/cmd --exclude=testdata --exclude='*_test.go' src | tar -C "$dir/go" -x
-	collect_tools "$goroot" "$dir/go"
-	compile_for_builder "$dir" "$repo" ./cmd/matrx-manager ./cmd/deploy-server
-	compile_for_builder "$dir" "$repo/infra/sample" .
-	find "$dir/mod" \( -name '*.zip' -o -name '*_test.go' \) -delete
-	find "$dir/mod" -name testdata -type d -prune -exec rm -rf {} +
+	goroot=$(go env GOROOT) &&
+		mkdir -p "$dir/go/bin" "$dir/go/pkg/tool" &&
+		cp -a "$goroot/bin/go" "$dir/go/bin/" &&
+		cp -a "$goroot/VERSION" "$goroot/go.env" "$goroot/lib" "$dir/go/" &&
+		cp -a "$goroot/pkg/include" "$dir/go/pkg/" &&
+		tar -C "$goroot" -c --exclude=src/cmd --exclude=testdata --exclude='*_test.go' src | tar -C "$dir/go" -x &&
+		collect_tools "$goroot" "$dir/go" &&
+		compile_for_builder "$dir" "$repo" ./cmd/matrx-manager ./cmd/deploy-server &&
+		compile_for_builder "$dir" "$repo/infra/sample" . &&
+		find "$dir/mod" \( -name '*.zip' -o -name '*_test.go' \) -delete &&
+		find "$dir/mod" -name testdata -type d -prune -exec rm -rf {} +
 }
 
 # compile_for_builder DIR MODULE PACKAGE... compiles programs with the modules and the cache of the builder. Modules come from this
@@ -65,8 +65,8 @@ compile_for_builder() {
 collect_tools() {
 	local tool target
 	target=pkg/tool/$(go env GOOS)_$(go env GOARCH)
-	mkdir -p "$2/$target"
-	for tool in asm compile link; do cp -a "$1/$target/$tool" "$2/$target/"; done
+	mkdir -p "$2/$target" || return 1
+	for tool in asm compile link; do cp -a "$1/$target/$tool" "$2/$target/" || return 1; done
 }
 
 pack_builder() {
