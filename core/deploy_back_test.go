@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/coretest"
 )
 
 func TestARollbackGoesPastReleasesThatAreEqualToTheRunningOne(t *testing.T) {
@@ -76,5 +77,36 @@ func TestADeploymentThatEndsInAPanicIsDecidedAndTheServiceServes(t *testing.T) {
 		r.wait(2*time.Minute, "it is decided", func() bool { return r.deployments()[0].State != core.DeployRunning })
 		r.wait(2*time.Minute, "one container is left", func() bool { return len(r.containers()) == 1 })
 		r.one()
+	})
+}
+
+func TestWhatTheOtherPlaneLeftWhenItDiedForGoodIsSettledByTheOneThatLives(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newDeployRig(t, nil)
+		other := *r
+		other.planeRig = &planeRig{t: t, engine: r.engine, journal: coretest.NewJournal(), prober: r.prober, collect: &collected{}, logs: &quietLogs{}, proxy: r.proxy, root: r.root}
+		other.plane, other.gate = core.DeployCharter(), &gate{}
+		other.define(r.def)
+		other.open()
+		other.wait(5*time.Second, "it has looked once", func() bool { return other.ship.Locks.Holder("web") == "" })
+		died := make(chan struct{})
+		r.gate.witness = func(call string) {
+			r.gate.mu.Lock()
+			defer r.gate.mu.Unlock()
+			if call == "RenameContainer" && !r.gate.dead {
+				r.gate.dead = true
+				close(died)
+			}
+		}
+		r.push("version 2", "v2")
+		r.begin()
+		<-died
+		_ = r.core.Close()
+		r.ship.Locks.Drop()
+		if n := len(other.containers()); n < 2 {
+			t.Fatalf("%d containers: nothing was left to settle", n)
+		}
+		other.wait(3*time.Minute, "one container is left", func() bool { return len(other.containers()) == 1 })
+		other.one()
 	})
 }
