@@ -13,6 +13,8 @@ type adoption struct {
 	def  Definition
 	text string
 	env  map[string]string // what the container has and its image and definition do not say
+	// fileEnv is what the file takes from the .env beside it.
+	fileEnv map[string]string
 }
 
 // Validate refuses names that are none.
@@ -143,6 +145,11 @@ func (c *Core) adoption(ctx context.Context, cl claim, files []foundFile) (adopt
 		a.Differs = append(a.Differs, what+": a new container would not have it")
 	}
 	a.env = missingFrom(made.Env, a.def.Env)
+	for name, value := range a.fileEnv { // what the container has counts: nothing changes by an adoption
+		if _, has := a.env[name]; !has {
+			a.env[name] = value
+		}
+	}
 	a.EnvNames = slices.Sorted(maps.Keys(a.env))
 	a.Problems = append(a.Problems, c.adoptProblems(a)...)
 	return a, nil
@@ -156,6 +163,7 @@ func (a *adoption) takeFile(file foundFile, derived Definition, madeFrom string)
 		return
 	}
 	a.Found, a.File, a.def, a.text, a.Problems = file.path, file.path, file.def, file.text, nil
+	a.fileEnv = file.env
 	if madeFrom == file.def.Hash() {
 		return
 	}

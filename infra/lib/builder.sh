@@ -71,5 +71,5 @@ collect_tools() {
 
 pack_builder() {
 	tar -C "$1" -cf - go mod cache -C "$repo/infra/images/builder" Dockerfile |
-		docker build --label com.matrx.image=builder --tag "$2" --build-arg "BASE_IMAGE=$base" -
+		docker build --force-rm --label com.matrx.image=builder --tag "$2" --build-arg "BASE_IMAGE=$base" -
 }
