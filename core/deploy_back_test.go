@@ -110,3 +110,18 @@ func TestWhatTheOtherPlaneLeftWhenItDiedForGoodIsSettledByTheOneThatLives(t *tes
 		other.one()
 	})
 }
+
+func TestATagThatCannotBeSetKeepsNobodyFromTheFolder(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newDeployRig(t, nil)
+		r.setEnv("TOKEN", "one")
+		r.push("version 2", "v2")
+		r.at(core.StepKeep, func() { r.engine.Fail("TagImage", core.Errorf(core.CodeUnavailable, "no")) })
+		if d := r.deploy(core.DeployIn{}); d.State != core.DeployDone {
+			t.Fatalf("%s %s", d.State, d.Result)
+		}
+		if text, err := r.ship.Folders.ReadFile("projects/web/.env"); err != nil || !strings.Contains(string(text), "TOKEN=one") {
+			t.Errorf("%q, %v", text, err)
+		}
+	})
+}
