@@ -18,24 +18,6 @@ const (
 	benchDeployments, benchRollback = 30, 10
 )
 
-// webFile is the definition of the app that is deployed under load.
-const webFile = `services:
-  %[1]s:
-    image: %[2]s
-    container_name: %[3]s
-    command: [app, "3000"%[4]s]
-    stop_grace_period: 10s
-    networks: [proxy]
-    x-matrx:
-      kind: custom
-      project: %[5]s
-      health: {http: /healthz, port: 3000, within: 20s}
-      route: {domains: [%[1]s.%[6]s], port: 3000, network: %[7]sproxy}
-      drain: 3s
-networks:
-  proxy: {name: %[7]sproxy, external: true}
-`
-
 // TestBenchDeploymentsUnderLoad deploys and rolls back again and again while requests come in, and counts those that are
 // lost: for an app that ends what it has begun, and for one that ends at once. Beside it the same app is replaced as often
 // by docker-compose up -d.
@@ -44,7 +26,7 @@ func TestBenchDeploymentsUnderLoad(t *testing.T) {
 	image := guestImage(t, "docker")
 	peer := composeUnderLoad(t, s, image)
 	for _, app := range []struct{ name, how, word string }{{"bench-drains", ", drain", "drains"}, {"bench-dies", "", "dies at once"}} {
-		s.define(t, app.name, image, app.how)
+		s.define(t, webApp{name: app.name, image: image, how: app.how})
 		s.ship(t, "deploy", app.name)
 		l := startLoad(t, s, app.name+"."+s.Domain, benchRate, benchSlow)
 		var own []time.Duration
@@ -66,32 +48,6 @@ func TestBenchDeploymentsUnderLoad(t *testing.T) {
 			Ours: worst.Round(10 * time.Millisecond).String(), Limit: "< 5s", Miss: worst >= 5*time.Second,
 		}.Report(t)
 	}
-}
-
-// define gives the Manager the definition of an app.
-func (s stack) define(t testing.TB, name, image, how string) {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "compose.yml")
-	text := fmt.Sprintf(webFile, name, image, s.container(name), how, s.Project, s.Domain, s.Prefix)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ssh := append([]string{"ssh"}, append(s.sshArgs(t, s.Ports.ManagerSSH, s.Key), "definition", "set")...)
-	must(t, append([]string{"sh", "-c", `file=$1; shift; exec "$@" <"$file"`, "sh", file}, ssh...)...)
-	t.Cleanup(func() { run(t, "docker", "rm", "-f", s.container(name)) })
-}
-
-// ship runs a deployment or a rollback to its end and gives its record.
-func (s stack) ship(t testing.TB, command, service string) core.Deployment {
-	t.Helper()
-	if r := s.ssh(t, command, service, "--follow"); r.code != 0 {
-		t.Fatalf("%s %s: exit %d\n%s%s", command, service, r.code, r.out, r.err)
-	}
-	newest := sshJSON[[]core.Deployment](t, s, "deployments", "--service", service)
-	if len(newest) == 0 || newest[0].State != core.DeployDone {
-		t.Fatalf("%s %s: %+v", command, service, newest)
-	}
-	return newest[0]
 }
 
 // ownTime is what a deployment took without the app's own start-up and its drain.

@@ -99,3 +99,10 @@ func (l *load) end() {
 	l.wg.Wait()
 	l.client.CloseIdleConnections()
 }
+
+// words are the errors so far.
+func (l *load) words() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fmt.Sprint(l.errors)
+}

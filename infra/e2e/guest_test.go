@@ -1,4 +1,4 @@
-//go:build bench
+//go:build e2e || bench
 
 package e2e
 
@@ -23,7 +23,7 @@ func guestImage(t testing.TB, command ...string) string {
 	}
 	root := filepath.Join(dir, "root.tar")
 	pack(t, bin, root)
-	image := fmt.Sprintf("matrx-bench-guest:%d", os.Getpid())
+	image := fmt.Sprintf("matrx-test-guest:%d", os.Getpid())
 	must(t, append(command, "import", "--change", `ENTRYPOINT ["/guest"]`, root, image)...)
 	t.Cleanup(func() { run(t, command[0], append(command[1:], "rmi", "-f", image)...) })
 	return image
