@@ -19,8 +19,9 @@ type foundFile struct {
 	path    string // as the operator knows it
 	text    string
 	def     Definition
-	service string // also of a file that cannot be read: the folder's
-	err     error  // why it cannot be taken
+	service string            // also of a file that cannot be read: the folder's
+	env     map[string]string // what came of the .env beside it: secrets, which the definition does not have
+	err     error             // why it cannot be taken
 }
 
 // findFiles reads the compose files in the folders of services below MATRX_ROOT.
@@ -80,11 +81,32 @@ func (c *Core) findFile(dir string) []foundFile {
 			if vars != nil && d.Source != nil && maps.Equal(d.Source.Vars, vars) {
 				d.Source.Vars = nil // a .env holds secrets
 			}
-			found[i] = foundFile{path: at, text: string(text), def: c.placed(d), service: d.Service}
+			env := takeSecrets(&d, vars)
+			found[i] = foundFile{path: at, text: string(text), def: c.placed(d), service: d.Service, env: env}
 		}
 		return found
 	}
 	return nil
+}
+
+// takeSecrets takes out of a definition's variables what holds a value of the .env: anybody who may look reads a definition, and
+// what stands in a .env is nobody's business. A value that is only like one goes with it, and is sealed for nothing.
+func takeSecrets(d *Definition, vars map[string]string) map[string]string {
+	taken := map[string]string{}
+	for name, value := range d.Env {
+		for _, secret := range vars {
+			if secret != "" && strings.Contains(value, secret) {
+				taken[name] = value
+			}
+		}
+	}
+	for name := range taken {
+		delete(d.Env, name)
+	}
+	if len(d.Env) == 0 {
+		d.Env = nil
+	}
+	return taken
 }
 
 // folderVars are the variables that docker compose would fill in: those of the .env beside the file. A rendered file has

@@ -13,6 +13,8 @@ type adoption struct {
 	def  Definition
 	text string
 	env  map[string]string // what the container has and its image and definition do not say
+	// fileEnv is what the file takes from the .env beside it.
+	fileEnv map[string]string
 }
 
 // Validate refuses names that are none.
@@ -137,24 +139,34 @@ func (c *Core) adoption(ctx context.Context, cl claim, files []foundFile) (adopt
 		a.Problems = append(a.Problems, "it has "+what+", which no definition may have")
 	}
 	if file, ok := matching(files, cl.identity, cl.container); ok {
-		a.takeFile(file, derived)
+		a.takeFile(file, derived, cl.container.Labels[labelDefinition])
 	}
 	for _, what := range made.Lost {
 		a.Differs = append(a.Differs, what+": a new container would not have it")
 	}
 	a.env = missingFrom(made.Env, a.def.Env)
+	for name, value := range a.fileEnv { // what the container has counts: nothing changes by an adoption
+		if _, has := a.env[name]; !has {
+			a.env[name] = value
+		}
+	}
 	a.EnvNames = slices.Sorted(maps.Keys(a.env))
 	a.Problems = append(a.Problems, c.adoptProblems(a)...)
 	return a, nil
 }
 
-// takeFile takes the definition of a file instead of the derived one, and says what a deployment of it would change.
-func (a *adoption) takeFile(file foundFile, derived Definition) {
+// takeFile takes the definition of a file instead of the derived one, and says what a deployment of it would change: nothing
+// when the container's label says that it was made from that very definition.
+func (a *adoption) takeFile(file foundFile, derived Definition, madeFrom string) {
 	if file.err != nil {
 		a.Differs = append(a.Differs, "the file "+file.path+" cannot be taken ("+MessageOf(file.err)+"), so the definition is what runs now")
 		return
 	}
 	a.Found, a.File, a.def, a.text, a.Problems = file.path, file.path, file.def, file.text, nil
+	a.fileEnv = file.env
+	if madeFrom == file.def.Hash() {
+		return
+	}
 	for _, item := range diffDefinitions(likeFile(derived, file.def), file.def) {
 		a.Differs = append(a.Differs, item.What)
 	}

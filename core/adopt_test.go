@@ -99,6 +99,36 @@ func TestWhatARenderedFileDefinesIsTakenOverWithItsEnvAndWithoutARestart(t *test
 	}
 }
 
+func TestWhatAFileTakesFromTheDotEnvBesideItIsSealedAndNeverPartOfTheDefinition(t *testing.T) {
+	s := newStorePlane(t, func(s *storeRig) {
+		file := webFile("web", "a.example.com", "    environment: {MODE: fast, SMTP_PASS: \"${SMTP_PASS}\", DSN: \"mail ${SMTP_PASS} now\", LATER: \"${LATER}\"}\n")
+		if err := s.fakes.Folders.WriteFile("projects/web/docker-compose.yml", []byte(file)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.fakes.Folders.WriteFile("projects/web/.env", []byte("SMTP_PASS="+hunter+"\nLATER="+hunter+"-later\n")); err != nil {
+			t.Fatal(err)
+		}
+		d := parsed(t, webFile("web", "a.example.com", "    environment: {MODE: fast}\n"))
+		s.runs(d, map[string]string{"MODE": "fast", "SMTP_PASS": hunter, "DSN": "mail " + hunter + " now"}, core.ContainerLabels(d, core.Stamp{}))
+	})
+	if plan := s.adopted(core.Adopt, "web"); !plan.Adopted || !slices.Equal(plan.EnvNames, []string{"DSN", "LATER", "SMTP_PASS"}) {
+		t.Fatalf("%+v", plan)
+	}
+	view, err := core.ShowDefinition.Run(s.as(core.RoleViewer), s.core, core.ServiceIn{Service: "web"})
+	if err != nil || len(view.Env) != 1 || view.Env["MODE"] != "fast" || strings.Contains(view.Rendered, hunter) {
+		t.Errorf("%v, %v", view.Env, err)
+	}
+	values, err := core.RevealEnv.Run(s.as(core.RoleAdmin), s.core, core.RevealEnvIn{ServiceIn: core.ServiceIn{Service: "web"}})
+	if err != nil || values.Values["SMTP_PASS"] != hunter || values.Values["DSN"] != "mail "+hunter+" now" || values.Values["LATER"] != hunter+"-later" {
+		t.Errorf("%d values, %v", len(values.Values), err)
+	}
+	for e, err := range s.journal.Replay(t.Context(), 1) {
+		if err != nil || strings.Contains(string(e.Body), hunter) {
+			t.Fatalf("%v: the secret is in the table %s", err, e.Table)
+		}
+	}
+}
+
 func TestAContainerWithoutAFileIsTakenOverAsItWasMade(t *testing.T) {
 	s := newStorePlane(t, func(s *storeRig) {
 		d := core.Definition{Service: "ship-demo", Container: "ship-demo", Image: "demo:1", Networks: []core.NetworkUse{{Name: "proxy"}, {Name: "demo", Internal: true}},
@@ -176,5 +206,29 @@ func TestWithoutAKeyNothingWithAnEnvIsTakenOver(t *testing.T) {
 	got := s.adopted(core.Adopt, "web")
 	if got.Adopted || len(got.Problems) != 1 || !strings.Contains(got.Problems[0], "MATRX_AGE_IDENTITIES") {
 		t.Fatalf("%+v", got)
+	}
+}
+
+func TestWhatTheImageSetsBesidesIsNoDifferenceForAContainerThatSaysWhatMadeIt(t *testing.T) {
+	for _, labelled := range []bool{true, false} {
+		s := newStorePlane(t, func(s *storeRig) {
+			d := parsed(t, webFile("web", "a.example.com", "    user: \"1000\"\n"))
+			text, err := compose.New().Render(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.fakes.Folders.WriteFile("projects/web/docker-compose.yml", text); err != nil {
+				t.Fatal(err)
+			}
+			labels := core.ContainerLabels(d, core.Stamp{})
+			if !labelled {
+				delete(labels, "com.matrx.definition")
+			}
+			d.User = "" // as the engine tells of a user that is the image's own
+			s.runs(d, nil, labels)
+		})
+		if got := s.adopted(core.PlanAdopt, "web"); labelled != (len(got.Differs) == 0) {
+			t.Errorf("labelled %v: %v", labelled, got.Differs)
+		}
 	}
 }

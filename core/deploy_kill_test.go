@@ -16,20 +16,24 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 )
 
-// killsInTest is how many processes die at a random moment; MATRX_SOAK sets another number. Besides, one dies at every third call to
-// the outside, and with MATRX_SOAK one before and one after each of them, once more in its recovery.
+// killsInTest is how many processes die at a random moment, killsInSoak with MATRX_SOAK, which may also be a number of its own. Besides,
+// one dies at every third call to the outside; with MATRX_SOAK one before and one after each of them, and once more in its recovery.
 const (
 	killsInTest = 50
+	killsInSoak = 500
 	callsApart  = 3
 )
 
-// soakKills is the number that MATRX_SOAK asks for, 0 without it.
+// soakKills is the number of random kills that MATRX_SOAK asks for, 0 without it.
 func soakKills() int {
-	n, err := strconv.Atoi(os.Getenv("MATRX_SOAK"))
-	if err != nil {
+	text := os.Getenv("MATRX_SOAK")
+	if text == "" {
 		return 0
 	}
-	return n
+	if n, err := strconv.Atoi(text); err == nil && n > 1 {
+		return n
+	}
+	return killsInSoak
 }
 
 // decideWithin is how long a deployment may stay open after the restart.

@@ -71,6 +71,11 @@ func rollback(ctx context.Context, c *Core, in RollbackIn) (Job, error) {
 	if _, _, err := c.envAt(in.Service, release.EnvVersion); err != nil {
 		return Job{}, Errorf(CodeOf(err), "The env of that release cannot be read, so nothing was done. %w", err)
 	}
+	back := release.Definition
+	back.Container = stored.Container
+	if err := c.checkUnique(back); err != nil { // since then another service may have got what it had
+		return Job{}, Errorf(CodeOf(err), "That release cannot come back as it was, so nothing was done. %w", err)
+	}
 	r := c.newDeployRun(ctx, kindRollback, stored)
 	r.in, r.back = DeployIn{ServiceIn: in.ServiceIn}, &release
 	return c.startDeployment(ctx, rollbackKind, r)
@@ -185,7 +190,16 @@ func (r *deployRun) run(ctx context.Context, j *jobRun) error {
 	r.c.deploys.enter(r)
 	defer r.c.deploys.leave(r)
 	close(r.begun)
-	return r.conclude(ctx, r.forward(ctx))
+	concluded := false
+	defer func() {
+		if !concluded { // a panic, which the job reports: what is left of it is settled as after a crash
+			r.stopAsking()
+			r.c.deploys.leaveBehind(r.row.Service, r.name, r.id)
+		}
+	}()
+	err := r.conclude(ctx, r.forward(ctx))
+	concluded = true
+	return err
 }
 
 // forward goes through the steps. What it returns with an error has to be taken back.

@@ -32,3 +32,26 @@ func TestADeploymentBringsTheNewCommitAndLosesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestTheSameImageAnEarlierBuildAndAnEarlierCommitAreDeployedWhenAskedFor(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newDeployRig(t, nil)
+		two := r.push("version 2", "v2")
+		first := r.deploy(core.DeployIn{})
+		r.push("version 3", "v3")
+		before := r.one()
+		again := r.deploy(core.DeployIn{Same: true})
+		if now := r.one(); again.State != core.DeployDone || now.ImageID != before.ImageID || now.ID == before.ID || again.Commit.SHA != two.SHA {
+			t.Errorf("the same: %s %s", again.State, again.Result)
+		}
+		if d := r.deploy(core.DeployIn{}); d.State != core.DeployDone || r.one().Command[0] != "v3" {
+			t.Errorf("the head: %s %s", d.State, d.Result)
+		}
+		if d := r.deploy(core.DeployIn{Build: first.Build}); d.State != core.DeployDone || r.one().ImageID != before.ImageID {
+			t.Errorf("the build: %s %s", d.State, d.Result)
+		}
+		if d := r.deploy(core.DeployIn{Ref: two.SHA}); d.State != core.DeployDone || d.Commit.SHA != two.SHA || r.one().Command[0] != "v2" {
+			t.Errorf("the commit: %s %s", d.State, d.Result)
+		}
+	})
+}

@@ -33,12 +33,12 @@ func (r *deployRun) keep(ctx context.Context) (string, error) {
 	return strings.Join(append([]string{fmt.Sprintf("%d kept, %d removed", kept, gone)}, problems...), "; "), nil
 }
 
-// prune removes the tags of releases and builds of a service that are out of reach. The newest ones stay, as many as the definition
+// prune removes the tags of releases and builds of a service that are out of reach. The newest images stay, as many as the definition
 // or the setting says, and whatever a container on the engine was made from.
 func (c *Core) prune(ctx context.Context, service string, most int, newest Release) (gone, kept int, err error) {
 	most = max(1, cmp.Or(most, int(c.setting(settingImagesKeep))))
 	releases := append([]Release{newest}, c.releasesOf(service)...)
-	inReach := releases[:min(len(releases), most)]
+	inReach := newestImages(releases, most)
 	needed, err := c.neededImages(ctx, inReach)
 	if err != nil {
 		return 0, 0, err
@@ -58,6 +58,17 @@ func (c *Core) prune(ctx context.Context, service string, most int, newest Relea
 		return removed, len(needed), err
 	}
 	return removed, len(inReach), c.noteGone(ctx, builds)
+}
+
+// newestImages are the newest releases with so many images between them: the same one may be deployed again and again.
+func newestImages(releases []Release, most int) []Release {
+	images := map[string]bool{}
+	for i, rel := range releases {
+		if images[rel.Image] = true; len(images) > most {
+			return releases[:i]
+		}
+	}
+	return releases
 }
 
 // neededImages are those of releases in reach, and of every container.

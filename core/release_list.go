@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// undone is what every rollback says beforehand.
-const undone = "A rollback brings back image, definition and env. It does not undo data: what was written to databases and volumes since, and migrations that ran, stay."
+// Undone is what every rollback says beforehand: the note of each release that can be returned to begins with it.
+const Undone = "A rollback brings back image, definition and env. It does not undo data: what was written to databases and volumes since, and migrations that ran, stay."
 
 // listReleases lists the releases of a service, newest first, each with what a rollback to it would change.
 func listReleases(ctx context.Context, c *Core, in ServiceIn) ([]ReleaseView, error) {
@@ -29,7 +29,7 @@ func listReleases(ctx context.Context, c *Core, in ServiceIn) ([]ReleaseView, er
 		case problem == "" && !v.ImageHere:
 			v.Note = "Its image is no longer on the engine: deploy its commit instead."
 		default:
-			v.Note = joinWords(undone, rel.Unsure, problem)
+			v.Note = joinWords(Undone, rel.Unsure, problem)
 		}
 		if known && !v.Running {
 			v.Diff = c.diffReleases(in.Service, running, rel, version)

@@ -79,6 +79,11 @@ func (c *Core) envOfContainer(service string, d ContainerDetail) int {
 	return 0
 }
 
+// same is true for releases that make equal containers: the same was deployed again.
+func (rel Release) same(other Release) bool {
+	return rel.Image == other.Image && rel.EnvVersion == other.EnvVersion && rel.Definition.Hash() == other.Definition.Hash()
+}
+
 // releaseToReturnTo finds the release that a rollback names: by its id, or the newest one that differs from the running one.
 func (c *Core) releaseToReturnTo(in RollbackIn) (Release, error) {
 	releases := c.releasesOf(in.Service)
@@ -96,7 +101,7 @@ func (c *Core) releaseToReturnTo(in RollbackIn) (Release, error) {
 	}
 	running, ok := runningRelease(releases, detail.Container)
 	for _, rel := range releases {
-		if !ok || rel.ID != running.ID && rel.At.Before(running.At) {
+		if !ok || rel.At.Before(running.At) && !rel.same(running) {
 			return rel, nil
 		}
 	}

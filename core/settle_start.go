@@ -10,7 +10,7 @@ import (
 // The rhythm of settling what was left.
 const (
 	settleEvery = 3 * time.Second
-	settleIdle  = time.Minute      // while nothing is left; a ring ends it
+	settleIdle  = time.Minute      // while nothing is left; a ring ends it. Also between two looks for what others left
 	settleLimit = 45 * time.Second // by then a deployment is decided with what is known
 )
 
@@ -55,14 +55,14 @@ func (d *deploys) findOpen() {
 // deployment that could not take itself back because the engine was away.
 func (d *deploys) keep(ctx context.Context) {
 	ctx = withRelief(WithActor(ctx, d.c.systemActor()), true)
-	searched := false
+	var searched time.Time // the other control plane may die for good at any time
 	for {
-		if !searched {
-			searched = d.findStrays(ctx) == nil
+		if d.c.now().Sub(searched) >= settleIdle && d.findStrays(ctx) == nil {
+			searched = d.c.now()
 		}
 		d.settleLeft(ctx)
 		pause := settleIdle
-		if d.open() || !searched {
+		if d.open() || searched.IsZero() {
 			pause = settleEvery
 		}
 		if !rest(ctx, pause, d.bell) {
@@ -79,7 +79,7 @@ func (d *deploys) open() bool {
 }
 
 // findStrays notes services with containers that a deployment made beside the service's own. One that is under way holds the lock,
-// so that it is left alone.
+// so that it is left alone: should it die, the next look finds what it left.
 func (d *deploys) findStrays(ctx context.Context) error {
 	if d.c.ship.Maker == nil || d.c.ship.Locks == nil {
 		return nil
@@ -91,7 +91,8 @@ func (d *deploys) findStrays(ctx context.Context) error {
 	for _, c := range list {
 		base, mark := cutMark(c.Name)
 		service := c.Labels[labelService]
-		if (mark == markNew || mark == markWas) && validName(service) && c.Labels[labelProject] == d.c.cfg.Project && service != d.c.charter.Name {
+		stray := (mark == markNew || mark == markWas) && validName(service) && c.Labels[labelProject] == d.c.cfg.Project
+		if stray && service != d.c.charter.Name && d.c.ship.Locks.Holder(service) == "" {
 			d.leaveBehind(service, base, "")
 		}
 	}

@@ -214,6 +214,9 @@ func runReleases(k *call) error {
 			t.add(r.ID, stamp(r.At), r.Commit.Short(), fmt.Sprint(r.EnvVersion), core.ShortID(r.Image), releaseState(r), releaseDiff(r))
 		}
 		t.print(w, "It has no releases yet: deploy it.")
+		if len(list) > 1 {
+			fmt.Fprintf(w, "\n%s\n", core.Undone)
+		}
 	})
 }
 
@@ -237,8 +240,8 @@ func releaseDiff(r core.ReleaseView) string {
 	for _, item := range r.Diff {
 		parts = append(parts, item.Kind+": "+item.What)
 	}
-	if r.Note != "" {
-		parts = append(parts, r.Note)
+	if note := strings.TrimSpace(strings.TrimPrefix(r.Note, core.Undone)); note != "" {
+		parts = append(parts, note)
 	}
 	return strings.Join(parts, "; ")
 }

@@ -170,7 +170,8 @@ func TestACommitThatBreaksTheHealthCheckLeavesTheOldVersionServingAndSaysWhy(t *
 	if err := s.status(s.url("demo", "/healthz"), http.StatusOK); err != nil {
 		t.Errorf("the old version: %v", err)
 	}
-	d := lastDeployment(t, s.ssh(t, "deployments", "--service", "ship-demo", "--json"))
+	last := lastDeployment(t, s.ssh(t, "deployments", "--service", "ship-demo", "--json"))
+	d := sshJSON[core.Deployment](t, s, "deployments", last.ID)
 	if d.State != core.DeployFailed || d.Commit.SHA != sha || !strings.Contains(d.Result, "404") || len(d.Health) == 0 || len(d.LastLog) == 0 {
 		t.Errorf("the record: %+v", d)
 	}

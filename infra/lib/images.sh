@@ -50,7 +50,7 @@ build_image() {
 		return 0
 	fi
 	say "$name: building"
-	logged "build-$name" docker build --network host --label "com.matrx.image=$name" --tag "$built_image" "${args[@]}" "$context"
+	logged "build-$name" docker build --force-rm --network host --label "com.matrx.image=$name" --tag "$built_image" "${args[@]}" "$context"
 	say "$name: built in ${took}s ($key)"
 	forget_old_images "$name"
 }
@@ -230,4 +230,4 @@ source_image() {
 }
 
 # build_from_git GIT TREE OPTION... gives a tree to the engine's builder.
-build_from_git() { "$1" archive "$2" | docker build "${@:3}" -; }
+build_from_git() { "$1" archive "$2" | docker build --force-rm "${@:3}" -; }

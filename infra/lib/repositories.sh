@@ -11,6 +11,7 @@ sample_git() { git_here --git-dir "$sample_repository" "$@"; }
 # ensure_repository makes a bare repository that the planes' user may read whatever this one's umask is.
 ensure_repository() {
 	[[ -d $1 ]] || git init -q --bare --shared=0644 --initial-branch=main "$1"
+	git_here --git-dir "$1" config receive.denyNonFastForwards false # which --shared had set: a rebased checkout is pushed too
 }
 
 # sample_source fills sample_seed with the commit that has infra/sample as it is in this checkout. Branch main follows it, as
