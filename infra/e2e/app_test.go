@@ -108,5 +108,5 @@ func (s stack) newestDeployment(t testing.TB, service string) core.Deployment {
 	if len(list) == 0 {
 		t.Fatalf("no deployment of %s is on record", service)
 	}
-	return list[0]
+	return sshJSON[core.Deployment](t, s, "deployments", list[0].ID) // the list leaves the logs of candidates out
 }

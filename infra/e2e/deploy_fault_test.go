@@ -94,7 +94,7 @@ func TestANewVersionThatDoesNotServeNeverTakesTheOldOnesPlace(t *testing.T) {
 			if lost := l.lost.Load(); lost > 0 && c.log == "" {
 				t.Errorf("%d of %d requests lost: %s", lost, l.asked.Load(), l.words())
 			}
-			t.Logf("%d of %d requests lost; %s", l.lost.Load(), l.asked.Load(), d.Result)
+			t.Logf("%d of %d requests lost; %s %s", l.lost.Load(), l.asked.Load(), d.Result, l.words())
 			s.alone(t, a)
 		})
 	}
@@ -149,6 +149,7 @@ func stepOf(t *testing.T, d core.Deployment, name string) core.DeployStep {
 func TestOfTwoDeploymentsThroughBothPlanesTheSecondIsRefusedAndNamesTheFirst(t *testing.T) {
 	s := theStack(t)
 	a := firstVersion(t, s, webApp{name: "fault-twice", drain: "4s"})
+	s.ship(t, "deploy", a.name) // a release to return to
 	a.change(t, s, "")
 	var known result
 	eventually(t, planeTime, "the Deploy Server knows the app", func() bool {
@@ -276,10 +277,10 @@ func TestAnEnvThatNoProcessCouldBeGivenIsRefusedInWordsThatDoNotRepeatIt(t *test
 		"a mebibyte by name":           {text: strings.Repeat(secret, 1<<20/len(secret)+1), names: []string{"A"}, want: "kernel"},
 		"more than is read":            {text: "A=" + strings.Repeat(secret, 3<<20/len(secret)), want: "MiB"},
 		"a line feed in a name":        {text: secret, names: []string{"'A\nB'"}, want: "name"},
-		"a blank in a name":            {text: "GOOD=1\nBAD NAME=" + secret + "\n", want: "line 2"},
-		"a value that goes on and on":  {text: "GOOD=1\nA=\"" + secret + "\n", want: "line 2"},
-		"a value instead of a name":    {text: secret + "\n", want: "line 1"},
-		"a name that begins a comment": {text: "=" + secret + "\n", want: "line 1"},
+		"a blank in a name":            {text: "GOOD=1\nBAD NAME=" + secret + "\n", want: "Line 2"},
+		"a value that goes on and on":  {text: "GOOD=1\nA=\"" + secret + "\n", want: "Line 2"},
+		"a value instead of a name":    {text: secret + "\n", want: "Line 1"},
+		"a name that begins a comment": {text: "=" + secret + "\n", want: "Line 1"},
 	} {
 		r := s.feed(t, c.text, append([]string{"env", "set", a.name}, c.names...)...)
 		if r.code != 2 || !strings.Contains(r.err, c.want) {
