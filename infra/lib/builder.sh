@@ -17,7 +17,7 @@ builder_image() {
 	else
 		make_builder "$cache_dir/builder/$key"
 		say "builder: built in ${took}s ($key)"
-		forget_old_images builder
+		forget_old_images builder "$builder"
 	fi
 	exec 8>&-
 	docker tag "$builder" "matrx/builder:$current"

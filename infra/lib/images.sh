@@ -52,7 +52,7 @@ build_image() {
 	say "$name: building"
 	logged "build-$name" docker build --force-rm --network host --label "com.matrx.image=$name" --tag "$built_image" "${args[@]}" "$context"
 	say "$name: built in ${took}s ($key)"
-	forget_old_images "$name"
+	forget_old_images "$name" "$built_image"
 }
 
 # folder_digest prints one line a file: mode, digest and relative path.
@@ -62,11 +62,13 @@ folder_digest() {
 	done)
 }
 
-# forget_old_images removes all but the newest images of a name; those in use stay.
+# forget_old_images NAME KEEP removes all but the newest images of a name; KEEP and those in use stay. KEEP may be old: what comes
+# from the engine's cache has the date of its first build.
 forget_old_images() {
 	local tag
 	docker images --filter "label=com.matrx.image=$1" --format '{{.Repository}}:{{.Tag}}' "matrx/$1" |
 		tail -n "+$((images_kept + 1))" | while read -r tag; do
+		[[ $tag != "$2" ]] || continue
 		docker rmi "$tag" >/dev/null 2>&1 || true # another stack may run it
 	done
 }
@@ -226,7 +228,7 @@ source_image() {
 	logged "build-$name" build_from_git "$git" "$tree" --file "$dockerfile" --label "com.matrx.image=$name" --label "$label" \
 		--tag "$built_image" "${args[@]}"
 	say "$name: built in ${took}s ($key)"
-	forget_old_images "$name"
+	forget_old_images "$name" "$built_image"
 }
 
 # build_from_git GIT TREE OPTION... gives a tree to the engine's builder.
