@@ -86,11 +86,11 @@ func (c *Core) look(ctx context.Context, p proof) sign {
 	case err != nil:
 		return sign{words: MessageOf(err)}
 	case d.State == "exited" || d.State == "dead":
-		words := exitedWords(d)
+		words := endedWords(d, p.before)
 		return sign{words: words, final: Errorf(CodeConflict, "The container ended: it %s. Its last lines are in the record.", words)}
 	case d.Restarts > p.before || d.State == "restarting":
-		words := fmt.Sprintf("it ended and was restarted %d times, and %s", d.Restarts-p.before, exitedWords(d))
-		return sign{words: words, final: Errorf(CodeConflict, "The container does not stay up: %s. Its last lines are in the record.", words)}
+		words := endedWords(d, p.before)
+		return sign{words: words, final: Errorf(CodeConflict, "The container does not stay up: it %s. Its last lines are in the record.", words)}
 	case d.State != "running":
 		return sign{words: "the container is " + d.State}
 	case d.ImageHealth != nil && d.ImageHealth.Status != "healthy" && d.ImageHealth.Status != "" && d.ImageHealth.Status != "none":
@@ -99,10 +99,17 @@ func (c *Core) look(ctx context.Context, p proof) sign {
 	return c.ask(ctx, d, p)
 }
 
-// exitedWords say how a container ended.
-func exitedWords(d ContainerDetail) string {
+// endedWords say how a container ended that had been restarted so often before. One that runs again no longer says with what
+// code it ended.
+func endedWords(d ContainerDetail, before int) string {
 	k := known{detail: d, container: d.Container, inspected: true}
-	return k.exit()
+	switch {
+	case d.Restarts <= before:
+		return k.exit()
+	case d.State == "running":
+		return fmt.Sprintf("ended and was restarted %d times", d.Restarts-before)
+	}
+	return fmt.Sprintf("ended and was restarted %d times, and %s", d.Restarts-before, k.exit())
 }
 
 // ask probes a container that runs.
@@ -177,7 +184,7 @@ func (r *deployRun) stands(ctx context.Context) error {
 		return nil // an engine that is away says nothing about the container
 	}
 	if err == nil && (d.State != "running" || d.Restarts > 0) {
-		err = Errorf(CodeConflict, "The new version ended after it had passed its health check: it %s.", exitedWords(d))
+		err = Errorf(CodeConflict, "The new version ended after it had passed its health check: it %s.", endedWords(d, 0))
 	}
 	return err
 }

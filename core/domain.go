@@ -5,8 +5,8 @@ import "strings"
 // Domain is a host name in lower case without a trailing dot; ParseDomain is the only way to make one from input.
 type Domain string
 
-// ParseDomain normalises and checks a host name: labels of letters, digits and inner dashes, at least two of them. The
-// error says what is wrong.
+// ParseDomain normalises and checks a host name: labels of letters, digits and inner dashes, at least two of them, the
+// last one not a number. The error says what is wrong.
 func ParseDomain(s string) (Domain, error) {
 	name := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(s)), ".")
 	if len(name) > 253 {
@@ -20,6 +20,9 @@ func ParseDomain(s string) (Domain, error) {
 		if !isDomainLabel(label) {
 			return "", Errorf(CodeInvalid, "%q is not a domain: %q may hold letters, digits and inner dashes only, at most 63.", cutLine(s), cutLine(label))
 		}
+	}
+	if last := labels[len(labels)-1]; strings.Trim(last, "0123456789") == "" {
+		return "", Errorf(CodeInvalid, "%q is not a domain: %q is a number, so that it would be an address. Give a host name like app.example.com.", cutLine(s), last)
 	}
 	return Domain(name), nil
 }

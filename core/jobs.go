@@ -64,7 +64,7 @@ func (js *jobs) start(ctx context.Context, kind, target string, run func(ctx con
 	return begun, nil
 }
 
-// enter takes a job in unless one like it runs.
+// enter takes a job in unless one like it runs. One that has ended is in the way no more, though its end is not on record yet.
 func (js *jobs) enter(j *jobRun) error {
 	js.mu.Lock()
 	defer js.mu.Unlock()
@@ -75,8 +75,8 @@ func (js *jobs) enter(j *jobRun) error {
 		return Errorf(CodeUnavailable, "%d jobs run already.", len(js.live))
 	}
 	for _, other := range js.live {
-		if other.job.Kind == j.job.Kind && other.job.Target == j.job.Target {
-			return Errorf(CodeConflict, "%s runs already: job %s, started by %s.", other.job.name(), other.job.ID, other.job.By.Name)
+		if now := other.snapshot(); now.State == JobRunning && now.Kind == j.job.Kind && now.Target == j.job.Target {
+			return Errorf(CodeConflict, "%s runs already: job %s, started by %s.", now.name(), now.ID, now.By.Name)
 		}
 	}
 	js.live[j.job.ID] = j

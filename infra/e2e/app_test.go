@@ -22,7 +22,7 @@ type webApp struct {
 	drain  string // 3s unless said
 	within string // that it must be healthy, 20s unless said
 	grace  string // to end, 10s unless said
-	more   string // further lines of the service
+	mark   string // what it answers at /mark
 }
 
 // webFile is the definition of such an app.
@@ -48,11 +48,11 @@ func (a webApp) host(s stack) string { return cmp.Or(a.domain, a.name+"."+s.Doma
 func (a webApp) text(s stack) string {
 	runs, built := "", ""
 	if a.source == "" {
-		runs = fmt.Sprintf("    image: %s\n    command: [app, \"3000\"%s]\n", a.image, a.how)
+		runs = fmt.Sprintf("    image: %s\n    command: [app, \"3000\"%s]\n    environment: {MARK: \"%s\"}\n", a.image, a.how, a.mark)
 	} else {
 		built = fmt.Sprintf("      test: [print, tested]\n      keep: 3\n      source: {repo: \"file://%s\", ref: main}\n", a.source)
 	}
-	return fmt.Sprintf(webFile, a.name, s.container(a.name), a.host(s), runs+a.more, s.Project, s.Prefix, cmp.Or(a.drain, "3s"), cmp.Or(a.grace, "10s"), cmp.Or(a.within, "20s"), built)
+	return fmt.Sprintf(webFile, a.name, s.container(a.name), a.host(s), runs, s.Project, s.Prefix, cmp.Or(a.drain, "3s"), cmp.Or(a.grace, "10s"), cmp.Or(a.within, "20s"), built)
 }
 
 // define gives the Manager the definition of an app, which it has to take.
@@ -108,5 +108,5 @@ func (s stack) newestDeployment(t testing.TB, service string) core.Deployment {
 	if len(list) == 0 {
 		t.Fatalf("no deployment of %s is on record", service)
 	}
-	return list[0]
+	return sshJSON[core.Deployment](t, s, "deployments", list[0].ID) // the list leaves the logs of candidates out
 }

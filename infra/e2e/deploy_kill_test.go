@@ -51,7 +51,7 @@ type killCampaign struct {
 	hits    map[string]int
 	kills   int
 	version int
-	pid     int // of the Manager's process
+	pids    []int // the Manager's processes
 	slowest time.Duration
 	states  map[core.DeployState]int
 	rest    surroundings
@@ -113,7 +113,7 @@ func newKillCampaign(t *testing.T) *killCampaign {
 	k.load = startLoad(t, s, k.app.host(s), killRate, 0)
 	k.journal = tailJournal(t, s)
 	k.rest = k.around()
-	k.findProcess()
+	k.pids = k.s.processes(k.t, k.s.container("matrx-manager"))
 	return k
 }
 
@@ -153,24 +153,23 @@ func (k *killCampaign) push(way string) {
 	k.git.git("push", "-q", "origin", "HEAD:refs/heads/main")
 }
 
-// findProcess finds the plane's process: the child of the container's init.
-func (k *killCampaign) findProcess() {
-	k.t.Helper()
-	eventually(k.t, planeTime, "the Manager's process", func() bool {
-		first := docker(k.t, "inspect", "--format", "{{.State.Pid}}", k.s.container("matrx-manager"))
-		raw, err := os.ReadFile("/proc/" + first + "/task/" + first + "/children")
+// processes are the processes of a container: the first one, and its children.
+func (s stack) processes(t testing.TB, container string) []int {
+	t.Helper()
+	first := docker(t, "inspect", "--format", "{{.State.Pid}}", container)
+	raw, err := os.ReadFile("/proc/" + first + "/task/" + first + "/children")
+	if err != nil {
+		t.Fatalf("the processes of %s: %v", container, err)
+	}
+	var pids []int
+	for _, word := range append(strings.Fields(string(raw)), first) {
+		pid, err := strconv.Atoi(word)
 		if err != nil {
-			return false
+			t.Fatalf("the processes of %s: %v", container, err)
 		}
-		for child := range strings.FieldsSeq(string(raw)) {
-			name, err := os.ReadFile("/proc/" + child + "/comm")
-			if err == nil && strings.HasPrefix(string(name), "matrx-manager") {
-				k.pid, err = strconv.Atoi(child)
-				return err == nil
-			}
-		}
-		return false
-	})
+		pids = append(pids, pid)
+	}
+	return pids
 }
 
 // once does one deployment or rollback with one kill, aimed at a step or at random, and holds the promises against what is left.
@@ -204,7 +203,7 @@ func (k *killCampaign) once(step string) {
 	where := fmt.Sprintf("kill %d, %s aimed at %q, died in %q", k.kills, command, step, at)
 	docker(k.t, "start", k.s.container("matrx-manager"))
 	k.settled(where, before)
-	k.findProcess()
+	k.pids = k.s.processes(k.t, k.s.container("matrx-manager"))
 }
 
 // prepare decides what is done, and pushes what it needs. Only a deployment that fails returns to the old version.
@@ -244,8 +243,10 @@ func (k *killCampaign) await(limit time.Duration, holds func() bool) {
 // kill freezes the Manager at this very moment, looks what it has on record, and has the engine kill it. It gives the step.
 func (k *killCampaign) kill() string {
 	k.t.Helper()
-	if err := syscall.Kill(k.pid, syscall.SIGSTOP); err != nil {
-		k.t.Fatalf("freeze the Manager: %v", err)
+	for _, pid := range k.pids {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			k.t.Fatalf("freeze the Manager: %v", err)
+		}
 	}
 	k.journal.idle = looksForSegment
 	k.journal.read()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,9 +22,11 @@ import (
 type guestPlane struct {
 	stack
 	t      testing.TB
-	name   string // of its container
-	victim string // service that it manages
-	state  string // its MATRX_ROOT
+	name   string   // of its container
+	victim string   // service that it manages
+	state  string   // its MATRX_ROOT
+	line   []string // of docker run, to its image
+	image  string
 	port   int
 }
 
@@ -51,15 +54,27 @@ func newGuestPlane(t testing.TB, s stack, size, socket string, docker ...string)
 		t.Fatal(err)
 	}
 	group := strings.TrimSpace(must(t, "stat", "-c", "%g", socket))
-	image := strings.TrimSpace(must(t, "docker", "inspect", "--format", "{{.Image}}", s.container("matrx-manager")))
+	g.image = strings.TrimSpace(must(t, "docker", "inspect", "--format", "{{.Image}}", s.container("matrx-manager")))
 	t.Cleanup(func() { run(t, "docker", "rm", "-f", g.name) })
-	must(t, "docker", "run", "-d", "--name", g.name, "--label", "com.matrx.project="+project, "--user", "10001:10001", "--group-add", group,
+	g.line = []string{"docker", "run", "-d", "--name", g.name, "--label", "com.matrx.project=" + project, "--user", "10001:10001", "--group-add", group,
 		"--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp", "--publish", "127.0.0.1::2222",
-		"--volume", socket+":/var/run/docker.sock", "--volume", g.state+":/state",
-		"--env", "MATRX_SERVER_NAME=guest", "--env", "MATRX_PROJECT="+project, "--env", "MATRX_ROOT=/state", "--env", "MATRX_SSH_ADDR=:2222",
-		"--env", "MATRX_ADMIN_KEYS="+string(key), "--env", "TRAEFIK_API_URL=http://127.0.0.1:1", image)
-	g.up()
+		"--volume", socket + ":/var/run/docker.sock", "--volume", g.state + ":/state",
+		"--env", "MATRX_SERVER_NAME=guest", "--env", "MATRX_PROJECT=" + project, "--env", "MATRX_ROOT=/state", "--env", "MATRX_SSH_ADDR=:2222",
+		"--env", "MATRX_ADMIN_KEYS=" + string(key), "--env", "TRAEFIK_API_URL=http://127.0.0.1:1"}
+	g.begin()
 	return g
+}
+
+// begin makes the plane's container, with further variables NAME=VALUE, in place of the one that there may be.
+func (g *guestPlane) begin(env ...string) {
+	g.t.Helper()
+	run(g.t, "docker", "rm", "-f", g.name)
+	line := slices.Clone(g.line)
+	for _, pair := range env {
+		line = append(line, "--env", pair)
+	}
+	must(g.t, append(line, g.image)...)
+	g.up()
 }
 
 // mountState mounts a file system for a plane's state. The path is short and not below the test's own folder, because the
