@@ -9,8 +9,12 @@ import (
 // reservedDomains are names below MATRX_DOMAIN and the service that each belongs to.
 var reservedDomains = map[string]string{"manager": ManagerName, "deploy": DeployName, "traefik": "traefik"}
 
-// ownFolders are folders of MATRX_ROOT that belong to the platform: keys, locks, journals, Traefik's configuration.
-var ownFolders = []string{"access", "apps", "locks", "state", "traefik", "postgres"}
+// ownFolders are folders of MATRX_ROOT that belong to the platform: keys, locks, journals, Traefik's configuration, its own source
+// and the mirrors of everybody's.
+var ownFolders = []string{"access", "apps", "locks", "state", "traefik", "postgres", "projects/matrx-ship", "projects/.mirrors"}
+
+// sharedFolders hold the folders of many services: no service may mount one whole.
+var sharedFolders = []string{"agent-envs", "instances", "projects"}
 
 // placed gives a definition that names no stack this server's.
 func (c *Core) placed(d Definition) Definition {
@@ -50,15 +54,34 @@ func (c *Core) checkPlace(d Definition) error {
 	return nil
 }
 
-// isOwnFolder is true for what holds MATRX_ROOT, for the platform's folders in it, and for what is below them.
+// isOwnFolder is true for the platform's folders in MATRX_ROOT, for what is below them, and for what holds them or the folders of
+// many services.
 func (c *Core) isOwnFolder(source string) bool {
-	source, root := path.Clean(source), path.Clean(c.cfg.Root)
-	if source == root || strings.HasPrefix(root, strings.TrimSuffix(source, "/")+"/") {
-		return true
+	source = path.Clean(source)
+	overlaps := func(own string) bool { return pathsOverlap(source, path.Join(c.cfg.Root, own)) }
+	holds := func(shared string) bool { return isBelow(source, path.Join(c.cfg.Root, shared)) }
+	return slices.ContainsFunc(ownFolders, overlaps) || slices.ContainsFunc(sharedFolders, holds)
+}
+
+// isBelow is true for a folder and everything in it.
+func isBelow(folder, p string) bool {
+	return p == folder || strings.HasPrefix(p, strings.TrimSuffix(folder, "/")+"/")
+}
+
+// pathsOverlap is true when one of two clean paths is the other, or lies in it.
+func pathsOverlap(a, b string) bool { return isBelow(a, b) || isBelow(b, a) }
+
+// foreignMount is a mounted folder that is another service's, where its env lies in the clear. A database's may lie in its instance's.
+func (c *Core) foreignMount(d, other Definition) string {
+	if LayerOf(d.Kind) < LayerApps || d.Instance != "" && d.Instance == other.Instance {
+		return ""
 	}
-	below, ok := strings.CutPrefix(source, root+"/")
-	first, _, _ := strings.Cut(below, "/")
-	return ok && slices.Contains(ownFolders, first)
+	for _, m := range d.Mounts {
+		if m.Type == "bind" && pathsOverlap(path.Clean(m.Source), path.Join(c.cfg.Root, FolderOf(other))) {
+			return m.Source
+		}
+	}
+	return ""
 }
 
 // checkUnique refuses what another definition has already: a domain, a container's name, a port of the host, a folder.
@@ -72,6 +95,9 @@ func (c *Core) checkUnique(d Definition) error {
 			return Errorf(CodeConflict, "The container name %s is that of %s.", d.Container, other.Service)
 		case FolderOf(other.Definition) == FolderOf(d):
 			return Errorf(CodeConflict, "The folder %s is that of %s.", FolderOf(d), other.Service)
+		}
+		if source := c.foreignMount(d, other.Definition); source != "" {
+			return Errorf(CodeConflict, "%s may not mount %s: it is the folder of %s.", d.Service, source, other.Service)
 		}
 		if domain := sharedDomain(d, other.Definition); domain != "" {
 			return Errorf(CodeConflict, "The domain %s is taken by %s.", domain, other.Service)

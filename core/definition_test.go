@@ -102,6 +102,24 @@ func TestADefinitionThatTakesWhatAnotherHasIsRefused(t *testing.T) {
 	}
 }
 
+func TestAServiceMayNotMountTheFolderOfAnotherOrThePlatformsSource(t *testing.T) {
+	s := newStorePlane(t, nil)
+	if _, err := s.set(webFile("web", "a.example.com", ""), 0); err != nil {
+		t.Fatal(err)
+	}
+	for from, word := range map[string]string{
+		"/projects/web": "web", "/projects/web/data": "web", "/projects": "platform", "/projects/matrx-ship": "platform", "/projects/.mirrors/web.git": "platform",
+	} {
+		_, err := s.set(webFile("shop", "shop.example.com", "    volumes: [\""+s.root+from+":/x\"]\n"), 0)
+		if core.CodeOf(err) == "" || !strings.Contains(err.Error(), word) {
+			t.Errorf("%s: %v", from, err)
+		}
+	}
+	if _, err := s.set(webFile("shop", "shop.example.com", "    volumes: [\""+s.root+"/projects/shop/data:/x\"]\n"), 0); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestARefusedDefinitionLeavesNothingOfItsTextInTheAudit(t *testing.T) {
 	s := newStorePlane(t, nil)
 	if _, err := s.set(webFile("web", "a.example.com", "    environment: {DB_PASSWORD: "+hunter+"}\n"), 0); core.CodeOf(err) != core.CodeInvalid {

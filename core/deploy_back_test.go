@@ -110,3 +110,47 @@ func TestWhatTheOtherPlaneLeftWhenItDiedForGoodIsSettledByTheOneThatLives(t *tes
 		other.one()
 	})
 }
+
+func TestATagThatCannotBeSetKeepsNobodyFromTheFolder(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newDeployRig(t, nil)
+		r.setEnv("TOKEN", "one")
+		r.push("version 2", "v2")
+		r.at(core.StepKeep, func() { r.engine.Fail("TagImage", core.Errorf(core.CodeUnavailable, "no")) })
+		if d := r.deploy(core.DeployIn{}); d.State != core.DeployDone {
+			t.Fatalf("%s %s", d.State, d.Result)
+		}
+		if text, err := r.ship.Folders.ReadFile("projects/web/.env"); err != nil || !strings.Contains(string(text), "TOKEN=one") {
+			t.Errorf("%q, %v", text, err)
+		}
+	})
+}
+
+func TestAVersionThatTookOverAsItsPlaneDiedHasItsFolderWrittenAtTheNextStart(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newDeployRig(t, nil)
+		r.setEnv("TOKEN", "one")
+		r.push("version 2", "v2")
+		r.gate.witness = func(string) {}
+		died := make(chan struct{})
+		r.at(core.StepKeep, func() {
+			r.gate.mu.Lock()
+			defer r.gate.mu.Unlock()
+			r.gate.dead = true
+			close(died)
+		})
+		r.begin()
+		<-died
+		_ = r.core.Close()
+		if err := r.ship.Folders.Remove("projects/web/.env"); err != nil { // the fake has no gate
+			t.Fatal(err)
+		}
+		r.gate.witness = nil
+		r.restart(0)
+		r.wait(time.Minute, "it is decided", func() bool { return r.deployments()[0].State == core.DeployDone })
+		r.wait(time.Minute, "the folder is written", func() bool {
+			text, err := r.ship.Folders.ReadFile("projects/web/.env")
+			return err == nil && strings.Contains(string(text), "TOKEN=one")
+		})
+	})
+}

@@ -17,7 +17,7 @@ func (r *deployRun) keep(ctx context.Context) (string, error) {
 	}
 	if r.def.Source != nil { // what the rendered docker-compose.yml names
 		if err := r.c.ship.Images.TagImage(ctx, r.next.Image, CurrentImage(r.row.Service)); err != nil {
-			return "", skipped("docker compose cannot start it by hand: " + MessageOf(err))
+			problems = append(problems, "docker compose cannot start it by hand: "+MessageOf(err))
 		}
 	}
 	gone, kept, err := r.c.prune(ctx, r.row.Service, r.def.Keep, r.next)

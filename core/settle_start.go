@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -185,6 +186,7 @@ func (d *deploys) decide(ctx context.Context, name string, serves *ContainerDeta
 				d.c.log.Error("the end of an interrupted deployment is not on record yet", "deployment", id, "err", err)
 				return false
 			}
+			d.complete(ctx, row)
 		}
 		d.mu.Lock()
 		if l := d.left[name]; l != nil {
@@ -193,6 +195,25 @@ func (d *deploys) decide(ctx context.Context, name string, serves *ContainerDeta
 		d.mu.Unlock()
 	}
 	return true
+}
+
+// complete does for a deployment that had taken over what its last step would have done for people: the service's folder, and the tag
+// that the file in it names. What cannot be done is done by the next deployment.
+func (d *deploys) complete(ctx context.Context, row Deployment) {
+	release, ok := rowOf[Release](d.c, releasesTable, row.To)
+	if row.State != DeployDone || !ok {
+		return
+	}
+	env, _, err := d.c.envAt(row.Service, release.EnvVersion)
+	if err == nil {
+		err = d.c.writeFolder(ctx, release.Definition, env)
+	}
+	if release.Definition.Source != nil {
+		err = errors.Join(err, d.c.ship.Images.TagImage(ctx, release.Image, CurrentImage(row.Service)))
+	}
+	if err != nil {
+		d.c.log.Warn("the service's folder is not up to date", "service", row.Service, "err", err)
+	}
 }
 
 // decideRow says how an interrupted deployment ended.

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -183,6 +184,17 @@ func TestARollbackBeginsOnTheReleaseBeforeAndSaysWhatItDoesNotUndo(t *testing.T)
 			t.Fatalf("calls: %q", got)
 		}
 		c.shows("deployment of ship-demo")
+	})
+}
+
+func TestARollbackBeginsPastReleasesThatAreEqualToTheRunningOne(t *testing.T) {
+	w := full()
+	again := w.ship.releases[0]
+	again.ID, again.Running, again.Diff = "r-same", false, nil
+	w.ship.releases = slices.Insert(w.ship.releases, 1, again)
+	inConsole(t, w, func(c *console) {
+		c.press("j", "R")
+		c.shows("Going back to r-11")
 	})
 }
 

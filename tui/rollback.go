@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -72,16 +73,20 @@ func (r *rollbackScreen) Update(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// choose puts the cursor on the release before the running one.
+// choose puts the cursor on the release before the running one that differs from it: the same may have been deployed again.
 func (r *rollbackScreen) choose() {
 	if r.moved {
 		return
 	}
 	for i := range r.shown {
-		if r.shown[i].Running && i+1 < len(r.shown) {
-			r.list.at = i + 1
-			return
+		if !r.shown[i].Running || i+1 >= len(r.shown) {
+			continue
 		}
+		r.list.at = i + 1
+		if j := slices.IndexFunc(r.shown[i+1:], func(v core.ReleaseView) bool { return len(v.Diff) > 0 }); j > 0 {
+			r.list.at += j
+		}
+		return
 	}
 }
 

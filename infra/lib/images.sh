@@ -62,13 +62,12 @@ folder_digest() {
 	done)
 }
 
-# forget_old_images NAME KEEP removes all but the newest images of a name; KEEP and those in use stay. KEEP may be old: what comes
-# from the engine's cache has the date of its first build.
+# forget_old_images NAME IMAGE removes all but the newest images of a name; IMAGE, which was made just now but is older than it
+# where the engine had all its layers, and those in use stay.
 forget_old_images() {
 	local tag
 	docker images --filter "label=com.matrx.image=$1" --format '{{.Repository}}:{{.Tag}}' "matrx/$1" |
-		tail -n "+$((images_kept + 1))" | while read -r tag; do
-		[[ $tag != "$2" ]] || continue
+		{ grep -vxF "$2" || true; } | tail -n "+$images_kept" | while read -r tag; do
 		docker rmi "$tag" >/dev/null 2>&1 || true # another stack may run it
 	done
 }
