@@ -45,6 +45,7 @@ type killCampaign struct {
 	s       stack
 	app     webApp
 	git     sampleClone
+	image   string // that the app is built on
 	load    *load
 	journal *journalTail
 	rnd     *rand.Rand
@@ -103,7 +104,8 @@ func newKillCampaign(t *testing.T) *killCampaign {
 	k.app = webApp{name: "kill-app", source: filepath.Join(s.Root, "projects", "kill-app.git"), drain: "300ms", within: "6s", grace: "5s"}
 	k.git = newRepository(t, k.app.source)
 	image := guestImage(t, "docker")
-	k.git.write("Dockerfile", "FROM "+image+"\nARG VERSION=0\nCOPY version /version\nCOPY way /way\n")
+	k.git.write("Dockerfile", "FROM "+image+"\nARG VERSION=0\nCOPY version /version\nCOPY way /way\nRUN [\"/guest\", \"print\", \"built\"]\n")
+	k.image = image
 	k.push("")
 	s.define(t, k.app)
 	t.Cleanup(func() { k.removeImages() })
@@ -326,7 +328,8 @@ func (k *killCampaign) around() surroundings {
 		return slices.Compact(lines)
 	}
 	var a surroundings
-	for _, filter := range []string{"label=com.matrx.project=" + k.s.Project, "name=" + k.s.container(k.app.name), "label=com.matrx.service=" + k.app.name} {
+	// The last one finds what the engine made for a step of a build.
+	for _, filter := range []string{"label=com.matrx.project=" + k.s.Project, "name=" + k.s.container(k.app.name), "label=com.matrx.service=" + k.app.name, "ancestor=" + k.image} {
 		a.containers = append(a.containers, list("ps", "-a", "--filter", filter, "--format", "{{.Names}} {{.State}}")...)
 	}
 	slices.Sort(a.containers)
