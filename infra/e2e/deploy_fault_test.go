@@ -150,8 +150,8 @@ func stepOf(t *testing.T, d core.Deployment, name string) core.DeployStep {
 func TestOfTwoDeploymentsThroughBothPlanesTheSecondIsRefusedAndNamesTheFirst(t *testing.T) {
 	s := theStack(t)
 	a := firstVersion(t, s, webApp{name: "fault-twice", drain: "4s"})
-	s.ship(t, "deploy", a.name) // a release to return to
 	a.change(t, s, "")
+	s.ship(t, "deploy", a.name) // now there is another release to return to
 	var known result
 	eventually(t, planeTime, "the Deploy Server knows the app", func() bool {
 		known = s.sshDeploy(t, "definition", a.name)
