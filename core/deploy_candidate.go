@@ -87,7 +87,7 @@ func (r *deployRun) candidate(ctx context.Context) (string, error) {
 	}
 	id, err := r.c.ship.Maker.CreateContainer(ctx, ContainerSpec{
 		Name: r.name + markNew + r.mark, Image: r.image.ID, Definition: r.def, Env: r.fullEnv(),
-		Labels: ContainerLabels(r.def, r.stamp()), Alias: r.row.Alias,
+		Labels: r.labels(), Alias: r.row.Alias,
 	})
 	if err != nil {
 		return "", err
@@ -100,6 +100,18 @@ func (r *deployRun) candidate(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return "container " + ShortID(id), nil
+}
+
+// labels are those of the new container. The engine puts the image's under them, so what an image says in our name, such as the
+// commit of another server's build, is overridden by nothing.
+func (r *deployRun) labels() map[string]string {
+	labels := ContainerLabels(r.def, r.stamp())
+	for name := range r.image.Labels {
+		if _, ours := labels[name]; !ours && IsOwnLabel(name) {
+			labels[name] = ""
+		}
+	}
+	return labels
 }
 
 // ensure makes the networks and volumes that the definition names and the engine lacks.

@@ -180,6 +180,9 @@ func (r *deployRun) define(ctx context.Context) error {
 		}
 		r.env, version, err = r.c.envFor(row.Service, 0)
 	}
+	if err == nil { // the one at the commit may have a route where the store's has none
+		err = r.c.canRoute(r.def)
+	}
 	if err != nil {
 		return err
 	}
