@@ -178,14 +178,21 @@ func TestACommitThatBreaksTheHealthCheckLeavesTheOldVersionServingAndSaysWhy(t *
 	if left := docker(t, "ps", "-aq", "--filter", "name="+s.container("ship-demo")+".new-"); left != "" {
 		t.Errorf("the failed candidate is left: %s", left)
 	}
-	var outcomes []string
-	for _, e := range sshJSON[[]core.AuditEvent](t, s, "audit", "--limit", "100") {
-		if e.Op == "deployment.start" && e.Target == "ship-demo" {
-			outcomes = append(outcomes, string(e.Outcome))
+	start, end := -1, core.AuditEvent{}
+	events := sshJSON[[]core.AuditEvent](t, s, "audit", "--limit", "100")
+	for i, e := range events { // newest first: its beginning is behind its end
+		switch {
+		case e.Op == "deployment.end" && strings.Contains(string(e.Input), d.ID):
+			end = e
+		case e.Op == "deployment.start" && e.Target == "ship-demo" && start < 0:
+			start = i
 		}
 	}
-	if len(outcomes) == 0 || slices.Contains(outcomes, string(core.OutcomeOpen)) {
-		t.Errorf("the audit of deployments: %q", outcomes)
+	if start < 0 || events[start].Outcome != core.OutcomeOK || events[start].Actor.Name != end.Actor.Name {
+		t.Errorf("the audit of its beginning: %+v", events)
+	}
+	if end.Target != "ship-demo" || end.Outcome == core.OutcomeOK || !strings.Contains(end.Message, " to commit "+d.Commit.Short()) || !strings.Contains(end.Message, d.Result) {
+		t.Errorf("the audit of its end: %+v", end)
 	}
 }
 
