@@ -108,7 +108,6 @@ func newKillCampaign(t *testing.T) *killCampaign {
 	k.image = image
 	k.push("")
 	s.define(t, k.app)
-	t.Cleanup(func() { k.removeImages() })
 	s.ship(t, "deploy", k.app.name)
 	k.push("")
 	s.ship(t, "deploy", k.app.name) // so that there is a release to return to
@@ -423,12 +422,5 @@ func (k *killCampaign) checkImages() {
 	})
 	if left := docker(k.t, "images", "-q", "--filter", "dangling=true", "--filter", "label=com.matrx.service="+k.app.name); left != "" {
 		k.t.Errorf("images without a name are left: %s", left)
-	}
-}
-
-// removeImages takes the images of the app away.
-func (k *killCampaign) removeImages() {
-	for tag := range strings.FieldsSeq(run(k.t, "docker", "images", "--filter", "reference=matrx/"+k.app.name, "--format", "{{.Repository}}:{{.Tag}}").out) {
-		run(k.t, "docker", "rmi", tag)
 	}
 }
