@@ -67,6 +67,19 @@ func takeCensus(list []Container) census {
 	return c
 }
 
+// leaveOut takes out what is no service: a step of an image's build, and a container without a name of ours that went away
+// before it could be looked at.
+func (c census) leaveOut(rows map[string]*known, details map[string]ContainerDetail) {
+	for name, claim := range c.claims {
+		d, inspected := details[claim.container.ID]
+		known := rows[name] != nil && rows[name].container.ID == claim.container.ID
+		if isBuildStep(claim.identity, d) || !claim.declared && !inspected && !known {
+			delete(c.claims, name)
+			delete(c.owners, claim.container.ID)
+		}
+	}
+}
+
 // running counts the containers that run.
 func (c census) running() int {
 	n := 0
@@ -160,6 +173,7 @@ func (d *doubt) note(id string) {
 // state, health or container changed.
 func (b *board) merge(now time.Time, c census, details map[string]ContainerDetail) []string {
 	b.locate(c.list)
+	c.leaveOut(b.rows, details)
 	b.followRenames(c.claims)
 	var changed []string
 	for name, c := range c.claims {

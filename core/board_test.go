@@ -3,6 +3,8 @@ package core
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +61,39 @@ func TestAContainerRunByHandVanishesWithoutAFault(t *testing.T) {
 	show(b, boardNow.Add(time.Second))
 	if len(b.rows) != 0 {
 		t.Fatalf("rows left: %v", b.rows)
+	}
+}
+
+func TestAStepOfAnImagesBuildIsNoService(t *testing.T) {
+	step := ran("a1", "nice_ellis")
+	step.Image, step.LogDriver, step.RestartPolicy = "sha256:e0220d0167e7", "none", ""
+	scratch := ran("a2", "happy_hopper")
+	scratch.State, scratch.LogDriver, scratch.RestartPolicy = "created", "none", ""
+	ours := step
+	ours.ID, ours.Name, ours.Labels = "a3", "local-agent", map[string]string{labelService: "agent-one"}
+	byHand := ran("a4", "brave_euler") // of an image whose tag went to another one
+	byHand.Image, byHand.LogDriver, byHand.RestartPolicy = step.Image, "json-file", ""
+	b := newBoard(ManagerCharter(), "")
+	for range 2 {
+		show(b, boardNow, step, scratch, ours, byHand)
+		if len(b.rows) != 2 || b.rows["agent-one"] == nil || b.rows["brave_euler"] == nil {
+			t.Fatalf("listed: %v", slices.Sorted(maps.Keys(b.rows)))
+		}
+	}
+}
+
+func TestAContainerRunByHandThatIsGoneBeforeItIsLookedAtIsNotListed(t *testing.T) {
+	b := newBoard(ManagerCharter(), "")
+	c := takeCensus([]Container{ran("a1", "nice_ellis").Container, ran("a2", "ship-acme").Container})
+	b.merge(boardNow, c, nil)
+	if _, owned := c.owners["a1"]; owned || len(b.rows) != 1 || b.rows["ship-acme"] == nil {
+		t.Fatalf("rows %v, owners %v", b.rows, c.owners)
+	}
+	one := ran("a1", "nice_ellis")
+	show(b, boardNow, one)
+	b.merge(boardNow, takeCensus([]Container{one.Container}), nil) // nothing to look at again
+	if b.rows["nice_ellis"] == nil {
+		t.Fatal("one that was looked at before is not listed")
 	}
 }
 

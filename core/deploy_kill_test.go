@@ -309,6 +309,11 @@ func (r *deployRig) checkBooks(where string) {
 			r.t.Errorf("%s: intent %s has %d outcomes", where, id, n)
 		}
 	}
+	for _, row := range r.deployments() {
+		if ends := r.ends(row.ID); len(ends) != 1 {
+			r.t.Errorf("%s: the audit has %d ends of deployment %s", where, len(ends), row.ID)
+		}
+	}
 	images, err := r.engine.Images(context.Background())
 	if err != nil {
 		r.t.Fatal(err)

@@ -226,14 +226,17 @@ func (r *deployRun) test(ctx context.Context) (string, error) {
 	if len(r.def.Test) == 0 {
 		return words + ", it has no test of its own", nil
 	}
-	code, err := r.runTest(ctx)
+	code, said, err := r.runTest(ctx)
 	if err != nil {
 		return "", err
 	}
 	if code != 0 {
 		return "", Errorf(CodeConflict, "The image's own test (%s) ended with exit code %d; its last lines are in the record.", cutLine(strings.Join(r.def.Test, " ")), code)
 	}
-	return words + ", its test passes", nil
+	if said != "" {
+		said = ": " + said
+	}
+	return words + ", its test passes" + said, nil
 }
 
 // releaseTag is the tag that keeps a release's image on the engine. Repository names are in lower case.

@@ -183,7 +183,7 @@ func serviceFaults(in faultInput, k *known) []faultFact {
 	}
 	switch k.health.State {
 	case Down:
-		if !endedWell(k) {
+		if !mayEnd(k) {
 			add(Critical, "health", downWords(k), downAdvice(in, k), k.health.Since)
 		}
 	case Unhealthy:
@@ -211,10 +211,13 @@ func serviceFaults(in faultInput, k *known) []faultFact {
 	return facts
 }
 
-// endedWell is true for a container that somebody ran by hand and that came to its end: it did what it was for.
-func endedWell(k *known) bool {
-	ended := k.missing.IsZero() && k.detail.ExitCode == 0 && !restartsItself(k.detail.RestartPolicy)
-	return ended && k.kind == KindCustom && !k.labelled
+// mayEnd is true for a container that somebody ran by hand and that nothing says should run on: that it has come to its end, well or
+// badly, is listed and is no fault of the server. One of a compose project may end well.
+func mayEnd(k *known) bool {
+	if !k.missing.IsZero() || restartsItself(k.detail.RestartPolicy) || k.kind != KindCustom || k.labelled {
+		return false
+	}
+	return !k.declared || k.detail.ExitCode == 0
 }
 
 func downWords(k *known) string {

@@ -107,15 +107,34 @@ func TestRestartsByTheEngineAreCounted(t *testing.T) {
 	}
 }
 
-func TestWhatWasRunByHandAndEndedWellIsNoFaultAndWhatEndedBadlyIs(t *testing.T) {
-	d := ran("a1", "migrate")
-	d.State, d.RestartPolicy = "exited", "no"
-	if facts := faultsOf(wellInput(d)); len(facts) != 0 {
-		t.Errorf("ended with 0: %+v", facts)
+func TestWhatWasRunByHandMayEndAndWhatIsMeantToRunMayNot(t *testing.T) {
+	ended := func(name string, code int, policy string, labels map[string]string) ContainerDetail {
+		d := ran("a1", name)
+		d.State, d.ExitCode, d.RestartPolicy, d.Labels = "exited", code, policy, labels
+		return d
 	}
-	d.ExitCode = 1
-	if facts := faultsOf(wellInput(d)); len(facts) != 1 || facts[0].Severity != Critical {
-		t.Errorf("ended with 1: %+v", facts)
+	compose := map[string]string{composeProject: "blog", composeService: "migrate", composeNumber: "1"}
+	cases := []struct {
+		name   string
+		d      ContainerDetail
+		faults int
+	}{
+		{"by hand, well", ended("migrate", 0, "no", nil), 0},
+		{"by hand, badly", ended("brave_euler", 1, "", nil), 0},
+		{"by hand, to be started again", ended("brave_euler", 1, "always", nil), 1},
+		{"of compose, well", ended("blog-migrate-1", 0, "no", compose), 0},
+		{"of compose, badly", ended("blog-migrate-1", 1, "no", compose), 1},
+		{"by our label", ended("x", 0, "no", map[string]string{labelService: "x"}), 1},
+		{"by its name", ended("ship-acme", 0, "no", nil), 1},
+	}
+	for _, tc := range cases {
+		in := wellInput(tc.d)
+		if facts := faultsOf(in); len(facts) != tc.faults || tc.faults > 0 && facts[0].Severity != Critical {
+			t.Errorf("%s: %+v", tc.name, facts)
+		}
+		if len(in.rows) != 2 {
+			t.Errorf("%s: it is not listed", tc.name)
+		}
 	}
 }
 

@@ -77,6 +77,13 @@ func recognise(c Container) identity {
 	return id
 }
 
+// isBuildStep is true for a container that the engine makes for a step of an image's build. It carries no name of a service,
+// runs an image by its bare id, is never started again and keeps no log: the engine's builder alone makes such.
+func isBuildStep(id identity, d ContainerDetail) bool {
+	bare := d.Image == "" || strings.HasPrefix(d.Image, "sha256:") // empty: FROM scratch
+	return !id.declared && bare && d.LogDriver == "none" && !restartsItself(d.RestartPolicy)
+}
+
 // isKind is true for the kinds there are.
 func isKind(kind Kind) bool {
 	_, ok := kindLayers[kind]

@@ -72,7 +72,7 @@ main() {
 	if [[ $clean == yes ]]; then
 		remove_volumes
 		remove_images
-		folders=(srv ssh env git log build vars.json stack.json registry lock test-log bench-log)
+		folders=(srv ssh env handed git log build vars.json stack.json registry lock test-log bench-log)
 		stop_own_engine && folders+=(engine)
 		remove_local "${folders[@]}"
 	else

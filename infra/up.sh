@@ -129,6 +129,7 @@ main() {
 	step "Looking whether it works"
 	seen_working
 	hand_over
+	hand_changes
 	describe_stack
 	[[ -n ${MATRX_ACME_EMAIL:-} ]] || remember_not_done "no MATRX_ACME_EMAIL, so Traefik shows a self-signed certificate (curl -k)"
 	closing_words

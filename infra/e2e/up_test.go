@@ -12,7 +12,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/codematrx/matrx-ship/core"
 )
 
 // writeNote posts a note to the sample app through Traefik.
@@ -117,6 +121,63 @@ func TestUpReplacesOnlyWhatChanged(t *testing.T) {
 	}
 	if env := inspect(t, s.container("matrx-manager")).Config.Env; !slices.Contains(env, "MATRX_LOG_MAX_AGE=29d") {
 		t.Errorf("the Manager's environment is %q", env)
+	}
+	if kept := sshJSON[core.DefinitionView](t, s, "definition", "matrx-manager"); kept.Env["MATRX_LOG_MAX_AGE"] != "29d" {
+		t.Errorf("a deployment would bring the old value back: the store has %q in version %d", kept.Env["MATRX_LOG_MAX_AGE"], kept.Version)
+	}
+}
+
+func TestUpLeavesWhatSomebodyChangedInTheStore(t *testing.T) {
+	s := theStack(t)
+	t.Cleanup(func() {
+		s.up(t)
+		kept := sshJSON[core.DefinitionView](t, s, "definition", "ship-demo-db")
+		applied, err := os.ReadFile(filepath.Join(kept.Folder, "docker-compose.yml"))
+		if err != nil {
+			t.Error(err)
+		}
+		s.feed(t, string(applied), "definition", "set")
+	})
+	view := sshJSON[core.DefinitionView](t, s, "definition", "ship-demo-db")
+	mine := strings.Replace(view.Rendered, "stop_grace_period: ", "stop_grace_period: 1", 1)
+	if mine == view.Rendered {
+		t.Fatalf("the definition has no line to change:\n%s", mine)
+	}
+	s.feed(t, mine, "definition", "set")
+	out := s.up(t)
+	after := sshJSON[core.DefinitionView](t, s, "definition", "ship-demo-db")
+	if after.Text != mine || !strings.Contains(out, fmt.Sprintf("ship-demo-db runs with the definition of this checkout; the next deployment brings back version %d", after.Version)) {
+		t.Errorf("the store has version %d:\n%s\nup said:\n%s", after.Version, after.Text, out)
+	}
+}
+
+func TestUpPutsChangedSecretsIntoTheStore(t *testing.T) {
+	s := theStack(t)
+	before := sshJSON[core.EnvView](t, s, "env", "matrx-manager")
+	secret := fmt.Sprint("token-", time.Now().UnixNano())
+	out := s.up(t, "MATRX_GIT_TOKEN="+secret)
+	after := sshJSON[core.EnvView](t, s, "env", "matrx-manager")
+	values := sshJSON[core.EnvValues](t, s, "env", "matrx-manager", "--reveal")
+	if after.Version != before.Version+1 || string(values.Values["MATRX_GIT_TOKEN"]) != secret {
+		t.Errorf("version %d became %d; up said:\n%s", before.Version, after.Version, out)
+	}
+	if strings.Contains(out, secret) {
+		t.Error("up prints the secret")
+	}
+}
+
+func TestTraefiksCertificatesAreReadableByTraefikAlone(t *testing.T) {
+	s := theStack(t)
+	info, err := os.Stat(filepath.Join(s.Root, "traefik", "acme"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := uint32(65532)
+	if os.Geteuid() != 0 {
+		owner = uint32(os.Geteuid())
+	}
+	if stat := info.Sys().(*syscall.Stat_t); info.Mode().Perm() != 0o700 || stat.Uid != owner {
+		t.Errorf("%s is %v of user %d", info.Name(), info.Mode(), stat.Uid)
 	}
 }
 

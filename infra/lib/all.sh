@@ -18,3 +18,5 @@ source "$infra/lib/builder.sh"
 source "$infra/lib/repositories.sh"
 # shellcheck source=lib/services.sh
 source "$infra/lib/services.sh"
+# shellcheck source=lib/handover.sh
+source "$infra/lib/handover.sh"

@@ -3,8 +3,9 @@
 # in infra/*/compose.yml; the program `deploy-server apply` makes the containers.
 
 label_project=com.matrx.project
-label_root=com.matrx.root # on networks: MATRX_ROOT of the stack that made them
-changes=0                 # containers made, replaced or started by this run
+label_root=com.matrx.root  # on networks: MATRX_ROOT of the stack that made them
+traefik_user=65532:65532   # infra/traefik/compose.yml
+changes=0                  # containers made, replaced or started by this run
 
 # definitions are the compose files of the stack.
 definitions=("$repo"/infra/{traefik,postgres,sample,manager,deploy}/compose.yml)
@@ -26,9 +27,14 @@ plane_user() {
 # prepare_root makes the folders of MATRX_ROOT and hands them to the planes.
 prepare_root() {
 	plane_user
-	mkdir -p "$matrx_root"/{locks,projects,postgres,instances,state,traefik/dynamic,apps/server-manager/data,apps/deploy/data}
+	mkdir -p "$matrx_root"/{locks,projects,postgres,instances,state,traefik/{dynamic,acme},apps/server-manager/data,apps/deploy/data}
 	((EUID != 0)) || chown "$plane_uid:$plane_gid" "$matrx_root" "$matrx_root"/* "$matrx_root"/traefik/dynamic "$matrx_root"/apps/* "$matrx_root"/apps/*/data
-	chmod 0700 "$matrx_root"/state "$matrx_root"/apps/*/data
+	chmod 0700 "$matrx_root"/state "$matrx_root"/apps/*/data "$matrx_root"/traefik/acme
+	if ((EUID == 0)); then
+		chown "$traefik_user" "$matrx_root"/traefik/acme
+	elif [[ -n ${MATRX_ACME_EMAIL:-} ]]; then
+		remember_not_done "Traefik cannot write $matrx_root/traefik/acme, so it asks for no certificates (sudo chown $traefik_user $matrx_root/traefik/acme)"
+	fi
 }
 
 # secret_set SERVICE NAME VALUE keeps a secret of a service as the file .local/env/SERVICE/NAME, readable by its owner alone. An
@@ -77,13 +83,14 @@ ensure_secrets() {
 
 # write_vars writes the values of the variables that the definitions have. None of them is secret.
 write_vars() {
-	local resolver='' name optional='{}'
+	local resolver='' dashboard=false name optional='{}'
+	[[ -z $(secret_get traefik MATRX_DASHBOARD_USERS) ]] || dashboard=true
 	[[ -z ${MATRX_ACME_EMAIL:-} ]] || resolver=letsencrypt
-	for name in MATRX_SSH_CA MATRX_SHELL_ROLE MATRX_LOG_MAX_BYTES MATRX_LOG_MAX_AGE MATRX_ACME_EMAIL; do
+	for name in MATRX_SSH_CA MATRX_SHELL_ROLE MATRX_LOG_MAX_BYTES MATRX_LOG_MAX_AGE MATRX_ACME_EMAIL MATRX_ACME_CA; do
 		optional=$(jq -c --arg name "$name" --arg value "${!name:-}" '.[$name] = $value' <<<"$optional")
 	done
 	jq -n --argjson optional "$optional" --arg MATRX_PROJECT "$project" --arg MATRX_PREFIX "$prefix" --arg MATRX_ROOT "$matrx_root" \
-		--arg MATRX_DOMAIN "$domain" --arg MATRX_SERVER_NAME "$server_name" --arg MATRX_RESOLVER "$resolver" \
+		--arg MATRX_DOMAIN "$domain" --arg MATRX_SERVER_NAME "$server_name" --arg MATRX_RESOLVER "$resolver" --arg MATRX_DASHBOARD "$dashboard" \
 		--arg MATRX_USER "$plane_uid:$plane_gid" --arg MATRX_SOCKET "$docker_socket" --arg MATRX_SOCKET_GROUP "$(socket_group)" \
 		--arg MATRX_ADMIN_KEYS "$admin_keys" --arg MATRX_LISTEN "$listen" \
 		--arg MATRX_PORT_WEB "$port_web" --arg MATRX_PORT_WEBSECURE "$port_websecure" \
@@ -127,19 +134,4 @@ on_plane() {
 	shift
 	ssh -F none -o BatchMode=yes -o ConnectTimeout=10 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR \
 		-o IdentitiesOnly=yes -i "$local_key" -p "$port" "$listen" "$@"
-}
-
-# hand_over has the Manager take into its store what was made here and it does not know yet. Nothing is restarted by it.
-hand_over() {
-	local plan problems
-	plan=$(on_plane "$port_manager_ssh" adopt --plan --json) || die "the Manager cannot look for services to take over: $plan"
-	if ! jq -e 'any(.items[]; .adopted | not)' <<<"$plan" >/dev/null; then
-		say "the Manager has the definitions of all $(jq '.items | length' <<<"$plan") services"
-		return 0
-	fi
-	plan=$(on_plane "$port_manager_ssh" adopt --json) || die "the Manager cannot take over the services: $plan"
-	problems=$(jq -r '.items[] | select(.adopted | not) | "\(.service): \(.problems // [] | join("; "))"' <<<"$plan")
-	[[ -z $problems ]] || die "the Manager does not take over $problems"
-	say "the Manager has taken over: $(jq -r '[.items[].service] | join(" ")' <<<"$plan")"
-	changes=$((changes + 1))
 }

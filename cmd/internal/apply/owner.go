@@ -12,6 +12,9 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 )
 
+// routesDir is where the files that lead routes are, below MATRX_ROOT.
+const routesDir = "traefik/dynamic"
+
 // Owner gives what is written below a root folder to the folder's owner: this runs as root, and the control planes, which
 // have to go on with the same files, run as a user of their own.
 type Owner struct {
@@ -20,7 +23,7 @@ type Owner struct {
 	change   bool // we are root, and the owner is somebody else
 }
 
-// OpenOwner looks whose the root folder is. What lies in Traefik's folder already is handed over at once.
+// OpenOwner looks whose the root folder is. The files that lead routes already are handed over at once.
 func OpenOwner(dir string) (*Owner, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -35,7 +38,7 @@ func OpenOwner(dir string) (*Owner, error) {
 		o.uid, o.gid = int(stat.Uid), int(stat.Gid)
 		o.change = os.Geteuid() == 0 && o.uid != 0
 	}
-	if err := o.tree("traefik"); err != nil {
+	if err := o.routes(); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
 	return o, nil
@@ -43,6 +46,9 @@ func OpenOwner(dir string) (*Owner, error) {
 
 // Close lets go of the folder.
 func (o *Owner) Close() error { return o.root.Close() }
+
+// routes hands over the folder of the files that lead routes. Traefik's certificates, beside it, stay Traefik's.
+func (o *Owner) routes() error { return errors.Join(o.give(routesDir), o.tree(routesDir)) }
 
 // tree hands over a folder and everything in it.
 func (o *Owner) tree(dir string) error {
@@ -116,5 +122,5 @@ func (s ownedSwitch) Point(ctx context.Context, t core.SwitchTarget) error {
 	if err := s.Switch.Point(ctx, t); err != nil {
 		return err
 	}
-	return s.own.tree("traefik")
+	return s.own.routes()
 }
