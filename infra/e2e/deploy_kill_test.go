@@ -327,7 +327,7 @@ func (k *killCampaign) around() surroundings {
 	}
 	var a surroundings
 	// The last one finds what the engine made for a step of a build.
-	for _, filter := range []string{"label=com.matrx.project=" + k.s.Project, "name=" + k.s.container(k.app.name), "label=com.matrx.service=" + k.app.name, "ancestor=" + k.image} {
+	for _, filter := range []string{"label=com.matrx.project=" + k.s.Project, "name=" + k.s.container(k.app.name), "ancestor=" + k.image} {
 		a.containers = append(a.containers, list("ps", "-a", "--filter", filter, "--format", "{{.Names}} {{.State}}")...)
 	}
 	slices.Sort(a.containers)
