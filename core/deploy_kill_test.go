@@ -193,14 +193,21 @@ func (r *deployRig) waitDead(g *gate, later time.Duration) {
 			g.dead = true
 			return
 		case <-tick.C:
-			if later == 0 && g.dieAt == 0 && !r.runningJobs() {
+			if later == 0 && !g.isSet() && !r.runningJobs() {
 				return
 			}
 		}
-		if later == 0 && g.dieAt > 0 && !r.runningJobs() {
+		if later == 0 && g.isSet() && !r.runningJobs() {
 			return // it was done before: the calls of two goroutines change places
 		}
 	}
+}
+
+// isSet tells whether the process is to end at a call.
+func (g *gate) isSet() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.dieAt > 0
 }
 
 // runningJobs tells whether a job runs.
