@@ -128,8 +128,9 @@ main() {
 	apply_definitions
 	step "Looking whether it works"
 	seen_working
+	hand_definitions
 	hand_over
-	hand_changes
+	hand_secrets
 	describe_stack
 	[[ -n ${MATRX_ACME_EMAIL:-} ]] || remember_not_done "no MATRX_ACME_EMAIL, so Traefik shows a self-signed certificate (curl -k)"
 	closing_words

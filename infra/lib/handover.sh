@@ -19,26 +19,26 @@ hand_over() {
 	changes=$((changes + 1))
 }
 
-# hand_changes puts into the Manager's store what this run changed of services that it has taken over: else the next deployment
-# would bring the old values back.
-hand_changes() {
+# hand_definitions puts into the store the definitions that this run changed of services that the Manager has taken over: else the
+# next deployment would bring the old ones back. It comes before hand_over, by which the Manager renders the folders anew.
+hand_definitions() {
 	local list service services
 	list=$(on_plane "$port_manager_ssh" definition --json) || die "the Manager does not list its definitions: $list"
 	mkdir -p "$handed_dir"
 	mapfile -t services < <(jq -r '.[].service' <<<"$list")
 	for service in "${services[@]}"; do
 		hand_definition "$service" "$(jq -c --arg service "$service" '.[] | select(.service == $service)' <<<"$list")"
-		hand_env "$service"
 	done
 }
 
 # hand_definition SERVICE ROW sets the definition that was applied just now, when the store has another one and has it from here.
 hand_definition() {
 	local service=$1 row=$2 version folder answer
+	version=$(jq -r .version <<<"$row")
 	if is_applied "$(jq -r .text <<<"$row")"; then
+		printf '%s\n' "$version" >"$handed_dir/$service.definition"
 		return 0
 	fi
-	version=$(jq -r .version <<<"$row")
 	if ! jq -e .adopted <<<"$row" >/dev/null && [[ $version != $(handed "$service.definition") ]]; then
 		remember_not_done "$service runs with the definition of this checkout; the next deployment brings back version $version of $(jq -r .by <<<"$row") (definition $service)"
 		return 0
@@ -62,20 +62,28 @@ is_applied() {
 # handed NAME prints what is remembered.
 handed() { cat "$handed_dir/$1" 2>/dev/null || true; }
 
+# hand_secrets does the same for the secrets that this run changed. It comes after hand_over, which takes those of the containers.
+hand_secrets() {
+	local list service services
+	list=$(on_plane "$port_manager_ssh" definition --json) || die "the Manager does not list its definitions: $list"
+	mapfile -t services < <(jq -r '.[].service' <<<"$list")
+	for service in "${services[@]}"; do hand_env "$service"; done
+}
+
 # hand_env SERVICE sets the secrets that differ from those that were handed over, one by one and by standard input.
 hand_env() {
 	local service=$1 port=$port_manager_ssh now was version answer name names=()
-	[[ $service != matrx-manager ]] || port=$port_deploy_ssh # each plane keeps the env of the other one
-	[[ -d $env_dir/$service ]] || return 0
+	[[ $service != @(matrx-manager|traefik) ]] || port=$port_deploy_ssh # what the Deploy Server is the home of
+	mkdir -p "$env_dir/$service"
 	now=$(cd "$env_dir/$service" && find . -type f ! -name '*.part' -printf '%P\0' | sort -z | xargs -0r sha256sum)
 	was=$(handed "$service.env")
-	[[ $now != "$was" ]] || return 0
+	[[ ! -e $handed_dir/$service.env || $now != "$was" ]] || return 0
 	version=$(on_plane "$port" env "$service" --json | jq -r .version) || die "no control plane shows the env of $service"
-	if [[ -n $was && $version != $(handed "$service.env-version") ]]; then
+	if [[ -e $handed_dir/$service.env && $version != $(handed "$service.env-version") ]]; then
 		remember_not_done "the env of $service was changed in the store (version $version), so it was left as it is (env $service)"
 		return 0
 	fi
-	[[ -z $was ]] || mapfile -t names < <(diff <(printf '%s\n' "$was") <(printf '%s\n' "$now") | sed -n 's/^[<>] [0-9a-f]*  //p' | sort -u)
+	[[ ! -e $handed_dir/$service.env ]] || mapfile -t names < <(diff <(printf '%s\n' "$was") <(printf '%s\n' "$now") | sed -n 's/^[<>] [0-9a-f]*  //p' | sort -u)
 	for name in "${names[@]}"; do
 		if [[ -f $env_dir/$service/$name ]]; then
 			answer=$(on_plane "$port" env set "$service" "$name" --base "$version" --json <"$env_dir/$service/$name")
