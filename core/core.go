@@ -187,6 +187,9 @@ func (c *Core) keepRecording(ctx context.Context, left []string, decided bool) {
 	tick := time.NewTicker(recordEvery)
 	defer tick.Stop()
 	for {
+		if err := c.keepHiddenEnvs(ctx); err != nil {
+			c.log.Debug("a version of an env is hidden by another one of its number", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return

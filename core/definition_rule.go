@@ -1,7 +1,6 @@
 package core
 
 import (
-	"net/url"
 	"strings"
 	"unicode/utf8"
 )
@@ -91,29 +90,6 @@ func isVariableName(name string) bool {
 		}
 	}
 	return true
-}
-
-// LooksSecret is true for a value that does not belong into a definition, which anybody who may look can read: one whose name
-// says so, an address with a password, a private key.
-func LooksSecret(name, value string) bool {
-	if value == "" {
-		return false
-	}
-	upper := strings.ToUpper(name)
-	for _, end := range []string{"PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "SECRET_KEY", "PRIVATE_KEY", "ACCESS_KEY"} {
-		if strings.HasSuffix(upper, end) {
-			return true
-		}
-	}
-	if strings.Contains(value, "PRIVATE KEY-----") || strings.Contains(value, "AGE-SECRET-KEY-") {
-		return true
-	}
-	u, err := url.Parse(value)
-	if err != nil || u.User == nil {
-		return false
-	}
-	_, ok := u.User.Password()
-	return ok
 }
 
 // FolderOf is the folder of a service below MATRX_ROOT: its rendered docker-compose.yml and .env lie there.

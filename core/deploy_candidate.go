@@ -33,37 +33,52 @@ func cutMark(name string) (base, mark string) {
 	return name, ""
 }
 
-// runTest runs the definition's test in a container of its own, which is gone afterwards, and gives its exit code.
-func (r *deployRun) runTest(ctx context.Context) (code int, err error) {
+// runTest runs the definition's test in a container of its own, which is gone afterwards, and gives its exit code and, when it
+// passed, its last line.
+func (r *deployRun) runTest(ctx context.Context) (code int, said string, err error) {
 	labels := map[string]string{labelHelper: "test", labelDeployment: r.id}
 	if r.def.Project != "" {
 		labels[labelProject] = r.def.Project
 	}
 	id, err := r.c.ship.Maker.CreateContainer(ctx, ContainerSpec{
 		Name: r.name + markTest + r.mark, Image: r.image.ID, Definition: r.def, Env: r.fullEnv(), Labels: labels,
-		Alone: true, Command: r.def.Test,
+		Alone: true, Seen: testMounts(r.def, r.fullEnv()), Command: r.def.Test,
 	})
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer func() {
 		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWait)
 		defer cancel()
 		if code != 0 || err != nil {
 			r.keepLog(own, id)
+		} else {
+			said = r.lastLine(own, id)
 		}
 		err = errors.Join(err, ignoreMissing(r.c.docker.Remove(own, id, 0)))
 	}()
 	if err := r.c.docker.Start(ctx, id); err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	limited, cancel := context.WithTimeout(ctx, testWait)
 	defer cancel()
 	code, err = r.c.ship.Maker.WaitContainer(limited, id)
 	if err != nil && limited.Err() == context.DeadlineExceeded {
-		return 0, Errorf(CodeConflict, "The image's own test did not end within %s.", testWait)
+		return 0, "", Errorf(CodeConflict, "The image's own test did not end within %s.", testWait)
 	}
-	return code, err
+	return code, "", err
+}
+
+// lastLine is what a test that passed has to say. One whose output cannot be read has passed all the same.
+func (r *deployRun) lastLine(ctx context.Context, id string) string {
+	lines, err := r.c.lastLines(ctx, id)
+	if err != nil {
+		return "(what it said cannot be read: " + MessageOf(err) + ")"
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return strings.TrimSpace(lines[len(lines)-1])
 }
 
 // ignoreMissing drops the error of a thing that is gone already.
@@ -87,7 +102,7 @@ func (r *deployRun) candidate(ctx context.Context) (string, error) {
 	}
 	id, err := r.c.ship.Maker.CreateContainer(ctx, ContainerSpec{
 		Name: r.name + markNew + r.mark, Image: r.image.ID, Definition: r.def, Env: r.fullEnv(),
-		Labels: ContainerLabels(r.def, r.stamp()), Alias: r.row.Alias,
+		Labels: r.labels(), Alias: r.row.Alias,
 	})
 	if err != nil {
 		return "", err
@@ -100,6 +115,18 @@ func (r *deployRun) candidate(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return "container " + ShortID(id), nil
+}
+
+// labels are those of the new container. The engine puts the image's under them, so what an image says in our name, such as the
+// commit of another server's build, is overridden by nothing.
+func (r *deployRun) labels() map[string]string {
+	labels := ContainerLabels(r.def, r.stamp())
+	for name := range r.image.Labels {
+		if _, ours := labels[name]; !ours && IsOwnLabel(name) {
+			labels[name] = ""
+		}
+	}
+	return labels
 }
 
 // ensure makes the networks and volumes that the definition names and the engine lacks.

@@ -29,7 +29,8 @@ func (r *deployRun) conclude(ctx context.Context, err error) error {
 		row.State, row.Ended, row.Result = state, c.now().UTC(), result
 		row.Took = row.Ended.Sub(row.Started)
 	})
-	if saveErr := c.deploys.save(own, r.id, r.lastEdits(state)...); saveErr != nil {
+	end := c.endEvent(r.snapshot(), deployEndOp, endOutcome(state, err), RequestFrom(ctx))
+	if saveErr := c.deploys.save(own, r.id, append(r.lastEdits(state), end...)...); saveErr != nil {
 		c.log.Error("the end of a deployment is not on record yet", "deployment", r.id, "err", saveErr)
 	}
 	if row := r.snapshot(); row.isUnsettled() {

@@ -193,14 +193,21 @@ func (r *deployRig) waitDead(g *gate, later time.Duration) {
 			g.dead = true
 			return
 		case <-tick.C:
-			if later == 0 && g.dieAt == 0 && !r.runningJobs() {
+			if later == 0 && !g.isSet() && !r.runningJobs() {
 				return
 			}
 		}
-		if later == 0 && g.dieAt > 0 && !r.runningJobs() {
+		if later == 0 && g.isSet() && !r.runningJobs() {
 			return // it was done before: the calls of two goroutines change places
 		}
 	}
+}
+
+// isSet tells whether the process is to end at a call.
+func (g *gate) isSet() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.dieAt > 0
 }
 
 // runningJobs tells whether a job runs.
@@ -307,6 +314,11 @@ func (r *deployRig) checkBooks(where string) {
 	for id, n := range outcomes {
 		if n != 1 {
 			r.t.Errorf("%s: intent %s has %d outcomes", where, id, n)
+		}
+	}
+	for _, row := range r.deployments() {
+		if ends := r.ends(row.ID); len(ends) != 1 {
+			r.t.Errorf("%s: the audit has %d ends of deployment %s", where, len(ends), row.ID)
 		}
 	}
 	images, err := r.engine.Images(context.Background())

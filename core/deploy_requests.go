@@ -19,6 +19,7 @@ const (
 type swapProbe struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	usual  int // status that the old version answered with before it was touched; 0 when it is not known
 
 	mu          sync.Mutex // guards what is below
 	asked, lost int
@@ -34,7 +35,7 @@ func (r *deployRun) startAsking(ctx context.Context) {
 		return
 	}
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx)) // conclude ends it
-	p := &swapProbe{cancel: cancel}
+	p := &swapProbe{cancel: cancel, usual: usualAnswer(own, r.c.ship.Through, ask)}
 	r.requests = p
 	p.wg.Go(func() { p.run(own, r.c.ship.Through, ask) })
 }
@@ -80,6 +81,17 @@ func (p *swapProbe) run(ctx context.Context, through RouteProber, ask RouteProbe
 	}
 }
 
+// usualAnswer asks once, while the old version serves alone.
+func usualAnswer(ctx context.Context, through RouteProber, ask RouteProbe) int {
+	ctx, cancel := context.WithTimeout(ctx, ask.Within)
+	defer cancel()
+	status, err := through.ProbeRoute(ctx, ask)
+	if err != nil {
+		return 0 // each of the answers that are counted speaks for itself
+	}
+	return status
+}
+
 // one sends a request. Its deadline is its own: one that was sent is waited for.
 func (p *swapProbe) one(ctx context.Context, through RouteProber, ask RouteProbe) {
 	ctx, cancel := context.WithTimeout(ctx, ask.Within)
@@ -88,18 +100,24 @@ func (p *swapProbe) one(ctx context.Context, through RouteProber, ask RouteProbe
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked++
-	if err != nil || !goodAnswer(status, ask.Path) {
+	if err != nil || !goodAnswer(status, p.usual, ask.Path) {
 		p.lost++
 	}
 }
 
 // goodAnswer is true for what a service itself says. Traefik's own answers are 404 without a router, and 502 to 504 without a
-// server; a path that is only guessed may be refused by the service.
-func goodAnswer(status int, path string) bool {
-	if path == "/" || strings.TrimSpace(path) == "" {
-		return status >= 200 && status < 500 && status != 404
+// server. The path may only be guessed, and the service refuse it or not know it: what it usually says to it is good.
+func goodAnswer(status, usual int, path string) bool {
+	switch {
+	case status < 200 || status >= 500:
+		return false
+	case status == usual:
+		return true
+	case path == "/" || strings.TrimSpace(path) == "":
+		return status != 404
+	default:
+		return status < 400
 	}
-	return status >= 200 && status < 400
 }
 
 // stopAsking ends the count and notes it in the record.

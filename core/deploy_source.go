@@ -180,6 +180,9 @@ func (r *deployRun) define(ctx context.Context) error {
 		}
 		r.env, version, err = r.c.envFor(row.Service, 0)
 	}
+	if err == nil { // the one at the commit may have a route where the store's has none
+		err = r.c.canRoute(r.def)
+	}
 	if err != nil {
 		return err
 	}
@@ -223,14 +226,17 @@ func (r *deployRun) test(ctx context.Context) (string, error) {
 	if len(r.def.Test) == 0 {
 		return words + ", it has no test of its own", nil
 	}
-	code, err := r.runTest(ctx)
+	code, said, err := r.runTest(ctx)
 	if err != nil {
 		return "", err
 	}
 	if code != 0 {
 		return "", Errorf(CodeConflict, "The image's own test (%s) ended with exit code %d; its last lines are in the record.", cutLine(strings.Join(r.def.Test, " ")), code)
 	}
-	return words + ", its test passes", nil
+	if said != "" {
+		said = ": " + said
+	}
+	return words + ", its test passes" + said, nil
 }
 
 // releaseTag is the tag that keeps a release's image on the engine. Repository names are in lower case.

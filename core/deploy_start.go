@@ -73,6 +73,9 @@ func rollback(ctx context.Context, c *Core, in RollbackIn) (Job, error) {
 	}
 	back := release.Definition
 	back.Container = stored.Container
+	if err := c.canRoute(back); err != nil {
+		return Job{}, err
+	}
 	if err := c.checkUnique(back); err != nil { // since then another service may have got what it had
 		return Job{}, Errorf(CodeOf(err), "That release cannot come back as it was, so nothing was done. %w", err)
 	}
@@ -97,10 +100,15 @@ func (c *Core) deployable(service string) (DefinitionVersion, error) {
 	if stored.Container == "" {
 		stored.Container = stored.Service
 	}
-	if stored.Route != nil && c.ship.Switch == nil {
-		return DefinitionVersion{}, Errorf(CodeUnavailable, "%s is routed, and this control plane cannot write Traefik's files.", service)
+	return stored, c.canRoute(stored.Definition)
+}
+
+// canRoute refuses a definition with a route where no route can be switched.
+func (c *Core) canRoute(d Definition) error {
+	if d.Route == nil || c.ship.Switch != nil {
+		return nil
 	}
-	return stored, nil
+	return Errorf(CodeUnavailable, "%s is routed, and this control plane cannot write Traefik's files.", d.Service)
 }
 
 // newDeployRun prepares the record of a deployment.

@@ -160,10 +160,10 @@ func (r *deployRun) stopOld(ctx context.Context) (string, error) {
 		return "", skipped("no old container runs")
 	}
 	grace := graceOf(0, *r.old)
-	r.gone = r.c.now()
 	if !r.twice {
 		r.startAsking(ctx)
 	}
+	r.gone = r.c.now()
 	if err := r.c.docker.Stop(ctx, r.old.ID, grace); err != nil {
 		return "", err
 	}

@@ -27,7 +27,7 @@ func TestADeploymentBringsTheNewCommitAndLosesNothing(t *testing.T) {
 		if d.Took > 12*time.Second {
 			t.Errorf("it took %s", d.Took)
 		}
-		if got := r.audited(); len(got) != 1 || got[0] != "deployment.start web ok" {
+		if got := r.audited(); len(got) != 2 || got[0] != "deployment.start web ok" || got[1] != "deployment.end web ok" {
 			t.Errorf("audited %q", got)
 		}
 	})

@@ -16,6 +16,9 @@ type EnvVersion struct {
 	// Marks tell values apart without showing them: a digest by name, so that what changed can be named. Its key is in
 	// Sealed alone, so whoever has the row cannot try values out.
 	Marks map[string]string `json:"marks,omitempty"`
+	// Keeps is the digest of the version whose content this one keeps, because the other control plane had made another
+	// version of the same number.
+	Keeps string `json:"keeps,omitempty"`
 }
 
 // EnvView is the env of a service as it is shown: without values.

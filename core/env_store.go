@@ -95,6 +95,19 @@ func (c *Core) sealer() (Sealer, error) {
 
 // writeEnv makes values the newest version. The mutex envs is held; base is the newest version so far.
 func (c *Core) writeEnv(ctx context.Context, base EnvVersion, values map[string]string, markKey []byte, note string) (EnvVersion, error) {
+	next, err := c.sealEnv(ctx, base, values, markKey, note)
+	if err != nil {
+		return EnvVersion{}, err
+	}
+	edits := append(c.oldEnvs(base.Service), edit{envTable, envKey(next.Service, next.Version), next})
+	if err := c.commit(ctx, edits...); err != nil {
+		return EnvVersion{}, err
+	}
+	return next, nil
+}
+
+// sealEnv makes the version that follows base, without writing it.
+func (c *Core) sealEnv(ctx context.Context, base EnvVersion, values map[string]string, markKey []byte, note string) (EnvVersion, error) {
 	if err := checkEnv(values); err != nil {
 		return EnvVersion{}, err
 	}
@@ -115,10 +128,6 @@ func (c *Core) writeEnv(ctx context.Context, base EnvVersion, values map[string]
 		return EnvVersion{}, Errorf(CodeInternal, "The env of %s cannot be encoded.", base.Service)
 	}
 	if next.Sealed, next.KeyID, err = sealer.Seal(plain); err != nil {
-		return EnvVersion{}, err
-	}
-	edits := append(c.oldEnvs(base.Service), edit{envTable, envKey(next.Service, next.Version), next})
-	if err := c.commit(ctx, edits...); err != nil {
 		return EnvVersion{}, err
 	}
 	return next, nil

@@ -105,6 +105,9 @@ func startService(ctx context.Context, c *Core, in ServiceIn) (Done, error) {
 	if svc.State == "paused" {
 		return Done{}, Errorf(CodeConflict, "%s is paused, not stopped. Restart it: restart %s", svc.Name, svc.Name)
 	}
+	if err := c.notHeld("start", svc.Name); err != nil {
+		return Done{}, err
+	}
 	ctx, cancel, err := c.begun(ctx, 0)
 	if err != nil {
 		return Done{}, err
@@ -124,6 +127,9 @@ func startService(ctx context.Context, c *Core, in ServiceIn) (Done, error) {
 func stopService(ctx context.Context, c *Core, in StopServiceIn) (Done, error) {
 	svc, detail, err := c.aimContainer("stop", in.Service)
 	if err != nil {
+		return Done{}, err
+	}
+	if err := c.notHeld("stop", svc.Name); err != nil {
 		return Done{}, err
 	}
 	grace := graceOf(in.Grace, detail)
@@ -146,6 +152,9 @@ func stopService(ctx context.Context, c *Core, in StopServiceIn) (Done, error) {
 func restartService(ctx context.Context, c *Core, in StopServiceIn) (Done, error) {
 	svc, detail, err := c.aimContainer("restart", in.Service)
 	if err != nil {
+		return Done{}, err
+	}
+	if err := c.notHeld("restart", svc.Name); err != nil {
 		return Done{}, err
 	}
 	grace := graceOf(in.Grace, detail)
@@ -204,6 +213,11 @@ func removeService(ctx context.Context, c *Core, in RemoveServiceIn) (Done, erro
 	if err != nil {
 		return Done{}, err
 	}
+	free, err := c.hold(ctx, "removal", svc.Name)
+	if err != nil {
+		return Done{}, err
+	}
+	defer free()
 	if svc.Missing {
 		c.services.drop(svc.Name)
 		return Done{Message: svc.Name + " had no container and is no longer listed. " + staysWords(detail)}, nil

@@ -15,8 +15,10 @@ type ContainerSpec struct {
 	Labels     map[string]string // complete
 	Alias      string            // a further name in every network; unique to the deployment
 	// Alone makes it without the definition's networks, ports, mounts and restart policy: to test an image.
-	Alone   bool
-	Command []string // instead of the definition's, when not nil
+	Alone bool
+	// Seen are mounts of a container that stands alone, instead of the definition's. They are always read-only.
+	Seen    []Mount
+	Command []string // instead of the definition's, when not nil; the image's entry point stays
 }
 
 // Maker makes containers and networks.

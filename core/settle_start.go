@@ -181,8 +181,8 @@ func (d *deploys) decide(ctx context.Context, name string, serves *ContainerDeta
 			continue // it says already that it is not settled
 		}
 		if ok && row.isUnsettled() {
-			d.decideRow(&row, serves, unknown)
-			if err := d.c.commit(ctx, d.decided(ctx, row)...); err != nil {
+			end := d.decideRow(&row, serves, unknown)
+			if err := d.c.commit(ctx, append(d.decided(ctx, row), end...)...); err != nil {
 				d.c.log.Error("the end of an interrupted deployment is not on record yet", "deployment", id, "err", err)
 				return false
 			}
@@ -216,12 +216,18 @@ func (d *deploys) complete(ctx context.Context, row Deployment) {
 	}
 }
 
-// decideRow says how an interrupted deployment ended.
-func (d *deploys) decideRow(row *Deployment, serves *ContainerDetail, unknown string) {
+// decideRow says how an interrupted deployment ended, and gives what the audit has to know of it.
+func (d *deploys) decideRow(row *Deployment, serves *ContainerDetail, unknown string) []edit {
 	if row.State != DeployRunning {
 		d.decideFailed(row, serves)
-		return
+		return d.c.endEvent(*row, deploySettleOp, OutcomeOK, "")
 	}
+	d.decideRunning(row, serves, unknown)
+	return d.c.endEvent(*row, deployEndOp, endOutcome(row.State, nil), "")
+}
+
+// decideRunning completes the record of a deployment that ran when its control plane ended.
+func (d *deploys) decideRunning(row *Deployment, serves *ContainerDetail, unknown string) {
 	now := d.c.now().UTC()
 	during := "before its first step"
 	for i := range row.Steps {

@@ -88,15 +88,19 @@ const maxSharedRows = 50
 // maxSharedEnvs bounds the versions of a service's env that are shared besides those that a release needs.
 const maxSharedEnvs = 100
 
+// maxSharedLogs bounds the deployments of a service that are shared with their logs, the newest first.
+const maxSharedLogs = 5
+
 // publishedRows are the rows of a table as they are shared.
 func publishedRows(c *Core, table string) map[string]json.RawMessage {
 	bodies := c.state.bodies(table)
 	most := maxSharedRows
+	var needed map[string]bool
 	switch table {
 	case definitionsTable:
 		return bodies
 	case envTable:
-		most = maxSharedEnvs
+		most, needed = maxSharedEnvs, envsOfReleases(c)
 	}
 	byService := map[string][]string{}
 	heads := make(map[string]rowHead, len(bodies))
@@ -114,8 +118,40 @@ func publishedRows(c *Core, table string) map[string]json.RawMessage {
 			return cmp.Or(heads[b].time().Compare(heads[a].time()), cmp.Compare(b, a))
 		})
 		for _, key := range keys[min(most, len(keys)):] {
-			delete(bodies, key)
+			if !needed[key] {
+				delete(bodies, key)
+			}
+		}
+		if table == deploymentsTable {
+			for _, key := range keys[min(maxSharedLogs, len(keys)):min(most, len(keys))] {
+				bodies[key] = withoutLogs(bodies[key])
+			}
 		}
 	}
 	return bodies
+}
+
+// envsOfReleases are the keys of the versions of env that a release returns to, also one of the other plane.
+func envsOfReleases(c *Core) map[string]bool {
+	needed := map[string]bool{}
+	for _, r := range rowsOf[Release](c, releasesTable) {
+		needed[envKey(r.Service, r.EnvVersion)] = true
+	}
+	return needed
+}
+
+// withoutLogs is a deployment without what its candidate and its probes said: that is most of it, and the plane that made it
+// has it.
+func withoutLogs(body json.RawMessage) json.RawMessage {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil || fields["last_log"] == nil && fields["health"] == nil {
+		return body
+	}
+	delete(fields, "last_log")
+	delete(fields, "health")
+	short, err := json.Marshal(fields)
+	if err != nil {
+		return body
+	}
+	return short
 }

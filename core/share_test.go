@@ -183,3 +183,46 @@ func TestTheNewestRowsOfEachServiceAreShared(t *testing.T) {
 		}
 	}
 }
+
+func TestAVersionOfAnEnvThatAReleaseNeedsIsSharedHoweverOldItIs(t *testing.T) {
+	c := newSharingPlane(t, t.TempDir(), ManagerCharter())
+	began := time.Now()
+	for i := range maxSharedEnvs + 20 {
+		v := EnvVersion{Service: "web", Version: i + 1, At: began.Add(time.Duration(i) * time.Second)}
+		c.put(envTable, envKey("web", v.Version), v)
+	}
+	c.put(releasesTable, "r1", Release{ID: "r1", Service: "web", EnvVersion: 3})
+	c.put(releasesTable, "r2", Release{ID: "r2", Service: "other", EnvVersion: 4})
+	rows := publishedRows(c.Core, envTable)
+	if len(rows) != maxSharedEnvs+1 || rows[envKey("web", 3)] == nil || rows[envKey("web", 21)] == nil {
+		t.Errorf("%d rows, version 3: %t", len(rows), rows[envKey("web", 3)] != nil)
+	}
+}
+
+func TestTheNewestDeploymentsAreSharedWithTheirLogsAndOlderOnesWithout(t *testing.T) {
+	c := newSharingPlane(t, t.TempDir(), ManagerCharter())
+	began := time.Now()
+	for i := range 8 {
+		for _, service := range []string{"a", "b"} {
+			id := fmt.Sprintf("%s-%d", service, i)
+			c.put(deploymentsTable, id, Deployment{ID: id, Service: service, Started: began.Add(time.Duration(i) * time.Second),
+				Steps: []DeployStep{{Name: StepLock, State: "done"}}, LastLog: []string{"a line"}, Health: []string{"HTTP 200"}, Result: "done"})
+		}
+	}
+	for key, body := range publishedRows(c.Core, deploymentsTable) {
+		var d Deployment
+		if err := json.Unmarshal(body, &d); err != nil {
+			t.Fatal(err)
+		}
+		logs := 0
+		if key[2:] >= "3" {
+			logs = 1
+		}
+		if d.ID != key || len(d.Steps) != 1 || d.Result != "done" || len(d.LastLog) != logs || len(d.Health) != logs {
+			t.Errorf("%s: %+v", key, d)
+		}
+	}
+	if own, _ := rowOf[Deployment](c.Core, deploymentsTable, "a-0"); len(own.LastLog) != 1 {
+		t.Error("the plane's own record lost its log")
+	}
+}

@@ -215,7 +215,7 @@ func (s *state) changes(table string) uint64 {
 	return s.counts[table]
 }
 
-// edit is one change of a row.
+// edit is one change of a row, or, for the table of the audit, one more note.
 type edit struct {
 	table, key string
 	body       any // nil deletes
@@ -235,6 +235,9 @@ func (c *Core) commit(ctx context.Context, edits ...edit) error {
 				return fmt.Errorf("encode %s %s: %w", e.table, e.key, err)
 			}
 			rec.Op, rec.Body = RecordPut, raw
+		}
+		if e.table == auditTable {
+			rec.Op, rec.Ver = RecordNote, 0
 		}
 		recs = append(recs, rec)
 	}

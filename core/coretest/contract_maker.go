@@ -20,6 +20,7 @@ func TestMaker(t *testing.T, open func(t testing.TB) Rig) {
 		{"a container has all of its names in all of its networks when it starts", testMadeInNetworks},
 		{"how a container was made is read back as its definition", testMadeReadBack},
 		{"a container to test an image stands alone", testMadeAlone},
+		{"a container that stands alone sees what it shall see read-only", testMadeSeeing},
 		{"a taken name, an unknown image and an unknown network are told apart, and leave nothing", testMadeWrong},
 		{"a renamed container keeps its id, and a taken name is a conflict", testRenameContainer},
 		{"waiting ends with the container and gives its exit code", testWaitContainer},
@@ -148,6 +149,20 @@ func testMadeAlone(t *testing.T, r Rig) {
 	}
 	if len(c.Networks) != 1 || c.Networks[0].Network != "none" {
 		t.Errorf("networks %+v", c.Networks)
+	}
+}
+
+func testMadeSeeing(t *testing.T, r Rig) {
+	ctx, name := t.Context(), r.Name(t)
+	must(t, r.Maker().EnsureVolume(ctx, name+"-v", nil))
+	spec := madeSpec(t, r, name, "sleep")
+	spec.Alone, spec.Seen = true, []core.Mount{{Type: "volume", Name: name + "-v", Target: "/data"}}
+	id, err := r.Maker().CreateContainer(ctx, spec)
+	must(t, err)
+	c, err := r.Docker().Container(ctx, id)
+	must(t, err)
+	if len(c.Mounts) != 1 || c.Mounts[0].Target != "/data" || !c.Mounts[0].ReadOnly {
+		t.Errorf("mounts %+v", c.Mounts)
 	}
 }
 

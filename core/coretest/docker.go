@@ -38,6 +38,7 @@ type Docker struct {
 	remote     map[string]core.Image  // what can be pulled
 	building   int
 	exec       ExecFunc
+	programs   map[string]Program // by the first word of their command
 	execs      map[*execSession]struct{}
 	last       time.Time
 	pid        int
@@ -73,6 +74,7 @@ func NewDocker() *Docker {
 		hangs:      map[string]bool{},
 		calls:      map[string]int{},
 		recipes:    map[string]imageRecipe{},
+		programs:   map[string]Program{},
 		remote:     map[string]core.Image{},
 		exec:       GuestExec,
 		execs:      map[*execSession]struct{}{},

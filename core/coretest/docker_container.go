@@ -237,6 +237,11 @@ func (c *container) guest(d *Docker) (code int, ends bool) {
 		return 0, false
 	}
 	args := c.d.Command[1:]
+	if run := d.programs[c.d.Command[0]]; run != nil && c.spec != nil {
+		says, code := run(*c.spec)
+		d.log(c, "stdout", says+"\n")
+		return code, true
+	}
 	switch c.d.Command[0] {
 	case "exit":
 		code, _ = strconv.Atoi(strings.Join(args, ""))

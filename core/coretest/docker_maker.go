@@ -58,7 +58,10 @@ func (d *Docker) detailOf(spec core.ContainerSpec, img core.Image) core.Containe
 	}
 	maps.Copy(out.Labels, spec.Labels)
 	if spec.Alone {
-		out.RestartPolicy, out.Mounts, out.Ports = "no", nil, nil
+		out.RestartPolicy, out.Mounts, out.Ports = "no", slices.Clone(spec.Seen), nil
+		for i := range out.Mounts {
+			out.Mounts[i].ReadOnly = true
+		}
 		out.Networks = []core.Attachment{{Network: "none"}}
 		return out
 	}

@@ -83,9 +83,9 @@ func containerConfig(spec core.ContainerSpec, published network.PortMap) *contai
 }
 
 // hostConfig is what the container may have of the server.
-func hostConfig(spec core.ContainerSpec) (*container.HostConfig, error) {
+func hostConfig(spec core.ContainerSpec) (host *container.HostConfig, err error) {
 	def := spec.Definition
-	host := &container.HostConfig{
+	host = &container.HostConfig{
 		CapAdd: def.CapAdd, CapDrop: def.CapDrop, GroupAdd: def.Groups, ReadonlyRootfs: def.ReadOnly, ShmSize: def.ShmSize,
 		Tmpfs:     maps.Clone(def.Tmpfs),
 		Resources: container.Resources{Memory: def.Memory, NanoCPUs: int64(def.CPUs * 1e9)},
@@ -102,15 +102,24 @@ func hostConfig(spec core.ContainerSpec) (*container.HostConfig, error) {
 	}
 	if spec.Alone {
 		host.RestartPolicy.Name = container.RestartPolicyDisabled
-		return host, nil
+		host.Mounts, err = mountsOf(readOnly(spec.Seen))
+		return host, err
 	}
 	host.RestartPolicy.Name = container.RestartPolicyMode(def.Restart)
-	var err error
 	if host.Mounts, err = mountsOf(def.Mounts); err != nil {
 		return nil, err
 	}
 	host.PortBindings, err = bindingsOf(def.Ports)
 	return host, err
+}
+
+// readOnly are mounts that nothing can be written through.
+func readOnly(mounts []core.Mount) []core.Mount {
+	mounts = slices.Clone(mounts)
+	for i := range mounts {
+		mounts[i].ReadOnly = true
+	}
+	return mounts
 }
 
 // mountsOf are the volumes and folders of a definition.

@@ -76,6 +76,11 @@ func TestAContainerAloneHasNothingOfTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := create.HostConfig
+	seeing := spec
+	seeing.Seen = []core.Mount{{Type: "bind", Source: "/srv", Target: "/srv"}}
+	if sees, _, err := createOptions(seeing); err != nil || len(sees.HostConfig.Mounts) != 1 || !sees.HostConfig.Mounts[0].ReadOnly {
+		t.Errorf("what it shall see: %+v, %v", sees.HostConfig, err)
+	}
 	if !h.NetworkMode.IsNone() || len(h.Mounts) != 0 || len(h.PortBindings) != 0 || h.RestartPolicy.Name != container.RestartPolicyDisabled ||
 		create.NetworkingConfig != nil || len(others) != 0 || len(create.Config.ExposedPorts) != 0 {
 		t.Errorf("made %+v, networks %+v, %+v", h, create.NetworkingConfig, others)

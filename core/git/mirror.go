@@ -76,16 +76,57 @@ func (m *locked) wait(ctx context.Context, service string) error {
 // unlock lets the next one in. The file stays: removing it would let two in at once.
 func (m *locked) unlock() error { return m.file.Close() }
 
-// prepare makes the mirror, and takes away what a killed run left in it.
+// prepare makes the mirror, and takes away what a killed run left in it. One that git cannot read is made complete, as after a
+// crash while it was made; where that does not help it is moved aside and fetched again: everything in it is derived.
 func (g *Git) prepare(ctx context.Context, m *locked) error {
 	if err := m.clean(); err != nil {
 		return core.Errorf(core.CodeUnavailable, "The mirror cannot be tidied: %w", err)
 	}
 	if _, err := os.Stat(filepath.Join(m.dir, "HEAD")); err == nil {
-		return nil
+		if err := g.sound(ctx, m); core.CodeOf(err) != core.CodeConflict {
+			return err
+		}
 	}
+	err := g.create(ctx, m)
+	if err == nil {
+		err = g.sound(ctx, m)
+	}
+	if core.CodeOf(err) != core.CodeConflict {
+		return err
+	}
+	if err := m.moveAside(); err != nil {
+		return core.Errorf(core.CodeUnavailable, "The mirror is damaged and cannot be moved aside: %w", err)
+	}
+	return g.create(ctx, m)
+}
+
+// create makes what the mirror lacks; what is there stays.
+func (g *Git) create(ctx context.Context, m *locked) error {
 	_, err := g.output(ctx, command{dir: m.dir, args: []string{"init", "--quiet", "--bare", "--template="}}, maxFile)
 	return err
+}
+
+// sound is CodeConflict for a mirror that git does not take for a repository, or whose references lead nowhere.
+func (g *Git) sound(ctx context.Context, m *locked) error {
+	broken := ""
+	_, err := g.output(ctx, command{dir: m.dir, args: []string{"for-each-ref", "--format=%(objecttype)"}, line: func(line string) {
+		if strings.Contains(line, "broken ref") { // a warning alone, but nothing can be fetched into it
+			broken = line
+		}
+	}}, maxRefs)
+	if err == nil && broken != "" {
+		return core.Errorf(core.CodeConflict, "The mirror of the repository is damaged: git says: %s", broken)
+	}
+	return err
+}
+
+// moveAside keeps the last damaged mirror beside the new one, for people to look at.
+func (m *locked) moveAside() error {
+	aside := strings.TrimSuffix(m.dir, ".git") + ".damaged"
+	if err := os.RemoveAll(aside); err != nil {
+		return err
+	}
+	return os.Rename(m.dir, aside)
 }
 
 // clean removes locks and half packs of a run that was killed. Nobody else is at it while we have the lock.

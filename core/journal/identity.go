@@ -66,10 +66,16 @@ func holder(f io.Reader) string {
 
 // checkIdentity refuses a directory that belongs to somebody else, and makes the identity of a new one.
 func (j *Journal) checkIdentity() error {
-	f, err := j.disk.Open(j.path(identityName), os.O_RDONLY)
+	err := j.readIdentity()
 	if errors.Is(err, fs.ErrNotExist) {
 		return j.writeIdentity()
 	}
+	return err
+}
+
+// readIdentity refuses a directory that belongs to somebody else. Without an identity it is fs.ErrNotExist.
+func (j *Journal) readIdentity() error {
+	f, err := j.disk.Open(j.path(identityName), os.O_RDONLY)
 	if err != nil {
 		return fmt.Errorf("open the journal's identity: %w", err)
 	}

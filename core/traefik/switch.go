@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/codematrx/matrx-ship/core"
 	shared "github.com/codematrx/matrx-ship/infra/traefik"
@@ -189,6 +190,9 @@ func (s *Switch) drop(aside string) error {
 	return nil
 }
 
+// tidyAge is how old a file that was written aside must be to be nobody's: another control plane may be about to rename its own.
+const tidyAge = time.Minute
+
 // tidy removes what an earlier process wrote aside and did not rename.
 func (s *Switch) tidy() error {
 	entries, err := fs.ReadDir(s.root.FS(), ".")
@@ -197,7 +201,15 @@ func (s *Switch) tidy() error {
 	}
 	var errs []error
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), fresh) && entry.Type().IsRegular() {
+		if !strings.HasPrefix(entry.Name(), fresh) || !entry.Type().IsRegular() {
+			continue
+		}
+		info, err := entry.Info()
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // renamed by now
+		case err != nil:
+			errs = append(errs, fmt.Errorf("look at what was written aside: %w", err))
+		case time.Since(info.ModTime()) > tidyAge:
 			errs = append(errs, s.drop(entry.Name()))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/codematrx/matrx-ship/core"
 	"github.com/codematrx/matrx-ship/core/coretest"
@@ -128,10 +129,15 @@ func TestWhatAnEarlierProcessLeftAsideGoesAndNothingElse(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(aside), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{aside, keep} {
+	others := aside + "4567" // which the other control plane is about to rename
+	for _, path := range []string{aside, keep, others} {
 		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	long := time.Now().Add(-2 * tidyAge)
+	if err := os.Chtimes(aside, long, long); err != nil {
+		t.Fatal(err)
 	}
 	s, err := OpenSwitch(root)
 	if err != nil {
@@ -141,8 +147,13 @@ func TestWhatAnEarlierProcessLeftAsideGoesAndNothingElse(t *testing.T) {
 	if _, err := os.Stat(aside); !os.IsNotExist(err) {
 		t.Errorf("%s is still there: %v", aside, err)
 	}
-	if _, err := os.Stat(keep); err != nil {
-		t.Error(err)
+	for _, path := range []string{keep, others} {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.Remove(others); err != nil {
+		t.Fatal(err)
 	}
 	if err := s.Point(t.Context(), web); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/codematrx/matrx-ship/core"
@@ -64,6 +65,9 @@ func (s stack) define(t testing.TB, a webApp) {
 	t.Cleanup(func() {
 		run(t, "docker", "rm", "-f", s.container(a.name))
 		s.ssh(t, "remove", a.name, "--confirm", a.name)
+		for tag := range strings.FieldsSeq(run(t, "docker", "images", "--filter", "reference=matrx/"+a.name, "--format", "{{.Repository}}:{{.Tag}}").out) {
+			run(t, "docker", "rmi", tag) // those that its releases kept
+		}
 	})
 }
 

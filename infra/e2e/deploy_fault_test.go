@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
+	"github.com/codematrx/matrx-ship/core/age"
 )
 
 // mark is what an app answers at /mark through Traefik: which version serves.
@@ -149,8 +150,8 @@ func stepOf(t *testing.T, d core.Deployment, name string) core.DeployStep {
 func TestOfTwoDeploymentsThroughBothPlanesTheSecondIsRefusedAndNamesTheFirst(t *testing.T) {
 	s := theStack(t)
 	a := firstVersion(t, s, webApp{name: "fault-twice", drain: "4s"})
-	s.ship(t, "deploy", a.name) // a release to return to
 	a.change(t, s, "")
+	s.ship(t, "deploy", a.name) // now there is another release to return to
 	var known result
 	eventually(t, planeTime, "the Deploy Server knows the app", func() bool {
 		known = s.sshDeploy(t, "definition", a.name)
@@ -266,6 +267,7 @@ func TestAnEnvThatNoProcessCouldBeGivenIsRefusedInWordsThatDoNotRepeatIt(t *test
 	s := theStack(t)
 	a := firstVersion(t, s, webApp{name: "fault-env", drain: "300ms"})
 	const secret = "hunter2-hunter2"
+	before := sshJSON[core.EnvView](t, s, "env", a.name).Version
 	for name, c := range map[string]struct {
 		text  string
 		names []string
@@ -290,7 +292,7 @@ func TestAnEnvThatNoProcessCouldBeGivenIsRefusedInWordsThatDoNotRepeatIt(t *test
 			t.Errorf("%s: the answer repeats the value: %.300s", name, r.err)
 		}
 	}
-	if view := sshJSON[core.EnvView](t, s, "env", a.name); view.Version != 0 {
+	if view := sshJSON[core.EnvView](t, s, "env", a.name); view.Version != before {
 		t.Errorf("something was set: %+v", view)
 	}
 	if r := s.feed(t, "PEM=\""+secret+"\nsecond line\"\n", "env", "set", a.name); r.code != 0 {
@@ -329,5 +331,67 @@ func TestADomainThatIsTakenReservedOrNoneIsRefused(t *testing.T) {
 	}
 	if r := s.ssh(t, "definition", "fault-domain"); r.code == 0 {
 		t.Errorf("one of them was kept:\n%s", r.out)
+	}
+}
+
+// ageIdentity makes a key of the kind that the planes keep secrets with.
+func ageIdentity(t *testing.T) string {
+	t.Helper()
+	identity, err := age.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return identity
+}
+
+func TestAnEnvThatTheKeyDoesNotOpenKeepsTheOldVersionAndSaysWhichKeyIsMissing(t *testing.T) {
+	s := theStack(t)
+	g := newGuestPlane(t, s, stateSize, dockerSocket, "docker")
+	project := strings.TrimSuffix(g.name, "-manager")
+	const service = "sealed"
+	container := project + "-" + service
+	t.Cleanup(func() {
+		run(t, "docker", "rm", "-f", container)
+		run(t, "docker", "network", "rm", project+"-net")
+	})
+	g.stack.Ports.ManagerSSH = g.port
+	if r := g.feed(t, "WORD=first\n", "env", "set", "victim"); r.code == 0 || !strings.Contains(r.err, "MATRX_AGE_IDENTITIES") {
+		t.Errorf("an env without a key: exit %d: %s", r.code, r.err)
+	}
+	one, two := ageIdentity(t), ageIdentity(t)
+	begin := func(identities string) {
+		t.Helper()
+		g.begin("MATRX_AGE_IDENTITIES=" + identities)
+		g.stack.Ports.ManagerSSH = g.port
+	}
+	begin(one)
+	text := "services:\n  " + service + ":\n    image: " + s.Images.Base + "\n    container_name: " + container + "\n    command: [sleep, infinity]\n" +
+		"    stop_grace_period: 1s\n    networks: [net]\n    x-matrx: {kind: custom, project: " + project + ", health: {skip: a test}, drain: 0s}\n" +
+		"networks:\n  net: {name: " + project + "-net, internal: true}\n"
+	for _, step := range []struct {
+		text string
+		argv []string
+	}{{text, []string{"definition", "set"}}, {"WORD=first\n", []string{"env", "set", service}}, {"", []string{"deploy", service, "--follow"}}} {
+		if r := g.feed(t, step.text, step.argv...); r.code != 0 {
+			t.Fatalf("%v: exit %d\n%s%s", step.argv, r.code, r.out, r.err)
+		}
+	}
+	was := inspect(t, container)
+	begin(two)
+	for _, argv := range [][]string{{"deploy", service, "--follow"}, {"env", service, "--reveal"}} {
+		r := g.do(argv...)
+		if r.code == 0 || !strings.Contains(r.out+r.err, "encrypted with") || strings.Contains(r.out+r.err, "AGE-SECRET-KEY") {
+			t.Errorf("%v with another key: exit %d\n%s%s", argv, r.code, r.out, r.err)
+		}
+	}
+	if now := inspect(t, container); now.ID != was.ID || now.State.StartedAt != was.State.StartedAt {
+		t.Errorf("the container is another one: %s since %s", now.ID, now.State.StartedAt)
+	}
+	begin(two + "\n" + one) // the old key as a further one
+	if r := g.do("deploy", service, "--follow"); r.code != 0 {
+		t.Errorf("with both keys: exit %d\n%s%s", r.code, r.out, r.err)
+	}
+	if env := docker(t, "inspect", "--format", "{{json .Config.Env}}", container); !strings.Contains(env, "WORD=first") {
+		t.Errorf("the container's env is %s", env)
 	}
 }

@@ -178,14 +178,21 @@ func TestACommitThatBreaksTheHealthCheckLeavesTheOldVersionServingAndSaysWhy(t *
 	if left := docker(t, "ps", "-aq", "--filter", "name="+s.container("ship-demo")+".new-"); left != "" {
 		t.Errorf("the failed candidate is left: %s", left)
 	}
-	var outcomes []string
-	for _, e := range sshJSON[[]core.AuditEvent](t, s, "audit", "--limit", "100") {
-		if e.Op == "deployment.start" && e.Target == "ship-demo" {
-			outcomes = append(outcomes, string(e.Outcome))
+	start, end := -1, core.AuditEvent{}
+	events := sshJSON[[]core.AuditEvent](t, s, "audit", "--limit", "100")
+	for i, e := range events { // newest first: its beginning is behind its end
+		switch {
+		case e.Op == "deployment.end" && strings.Contains(string(e.Input), d.ID):
+			end = e
+		case e.Op == "deployment.start" && e.Target == "ship-demo" && start < 0:
+			start = i
 		}
 	}
-	if len(outcomes) == 0 || slices.Contains(outcomes, string(core.OutcomeOpen)) {
-		t.Errorf("the audit of deployments: %q", outcomes)
+	if start < 0 || events[start].Outcome != core.OutcomeOK || events[start].Actor.Name != end.Actor.Name {
+		t.Errorf("the audit of its beginning: %+v", events)
+	}
+	if end.Target != "ship-demo" || end.Outcome == core.OutcomeOK || !strings.Contains(end.Message, " to commit "+d.Commit.Short()) || !strings.Contains(end.Message, d.Result) {
+		t.Errorf("the audit of its end: %+v", end)
 	}
 }
 
@@ -194,17 +201,15 @@ func TestTheDeployServerAloneBringsTheManagerBackFromItsSource(t *testing.T) {
 	manager := s.container("matrx-manager")
 	image := docker(t, "inspect", "--format", "{{.Image}}", manager)
 	docker(t, "rm", "-f", manager)
-	for _, tag := range strings.Fields(docker(t, "image", "inspect", "--format", "{{join .RepoTags \" \"}}", image)) {
-		docker(t, "rmi", tag)
-	}
-	if r := run(t, "docker", "image", "inspect", image); r.code == 0 {
-		t.Fatalf("the Manager's image is still there: %s", r.out)
-	}
+	removeImage(t, image)
 	done := s.sshLong(t, s.Ports.DeploySSH, "deploy", "matrx-manager", "--follow")
 	if done.code != 0 {
 		t.Fatalf("deploy: exit %d\n%s%s", done.code, done.out, done.err)
 	}
 	now := inspect(t, manager)
+	if built := docker(t, "inspect", "--format", "{{.Image}}", manager); built == image {
+		t.Errorf("it runs the image that was there before: %s", built)
+	}
 	sha := strings.TrimSpace(run(t, "git", "--git-dir", filepath.Join(s.Root, "projects", "matrx-ship"), "rev-parse", "refs/heads/main").out)
 	if now.Config.Labels["com.matrx.commit"] != sha {
 		t.Errorf("it runs commit %q, the source has %q", now.Config.Labels["com.matrx.commit"], sha)
@@ -216,5 +221,21 @@ func TestTheDeployServerAloneBringsTheManagerBackFromItsSource(t *testing.T) {
 	})
 	if report := sshJSON[core.JournalReport](t, s, "audit", "--verify"); !report.OK {
 		t.Errorf("the chain after it: %+v", report)
+	}
+}
+
+// removeImage takes an image and all its tags away, unless a stack beside this one runs the same: then it stays, and only its
+// own container is gone.
+func removeImage(t testing.TB, image string) {
+	t.Helper()
+	if others := docker(t, "ps", "-aq", "--filter", "ancestor="+image); others != "" {
+		t.Logf("another stack runs the image too, so it stays on the engine")
+		return
+	}
+	for _, tag := range strings.Fields(docker(t, "image", "inspect", "--format", "{{join .RepoTags \" \"}}", image)) {
+		docker(t, "rmi", tag)
+	}
+	if r := run(t, "docker", "image", "inspect", image); r.code == 0 {
+		t.Fatalf("the Manager's image is still there: %s", r.out)
 	}
 }

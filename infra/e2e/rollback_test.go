@@ -102,21 +102,11 @@ func TestARollbackBringsCommitEnvAndDefinitionBackAsTheEngineItselfShows(t *test
 	}
 	definition := s.ssh(t, "definition", service)
 	env := sshJSON[core.EnvView](t, s, "env", service)
-	t.Cleanup(func() { // what the store has is what runs again
-		if r := s.feed(t, definition.out, "definition", "set"); r.code != 0 {
-			t.Errorf("definition set: %s", r.err)
-		}
-		if r := s.ssh(t, "env", "undo", service, fmt.Sprint(env.Version)); r.code != 0 {
-			t.Errorf("env undo: %s", r.err)
-		}
-	})
-
 	clone.change("page.html", "<h1>", "<h1>Other ", "Another title")
 	changed := definition.out
 	for _, edit := range [][2]string{
 		{"mem_limit: 134217728", "mem_limit: 150994944"}, {"pids_limit: 256", "pids_limit: 200"}, {"stop_grace_period: 20s", "stop_grace_period: 15s"},
 		{"      HTTP_ADDR: \":3000\"", "      HTTP_ADDR: \":3000\"\n      COLOR: blue"}, {"    init: true\n", "    init: true\n    read_only: true\n    tmpfs: [/tmp]\n"},
-		{"- demo." + s.Domain, "- demo." + s.Domain + "\n          - other." + s.Domain},
 	} {
 		if !strings.Contains(changed, edit[0]) {
 			t.Fatalf("the definition has no %q:\n%s", edit[0], changed)
@@ -126,9 +116,19 @@ func TestARollbackBringsCommitEnvAndDefinitionBackAsTheEngineItselfShows(t *test
 	if r := s.feed(t, changed, "definition", "set"); r.code != 0 {
 		t.Fatalf("definition set: exit %d: %s", r.code, r.err)
 	}
+	t.Cleanup(func() { // what the store has is what runs again
+		if r := s.feed(t, definition.out, "definition", "set"); r.code != 0 {
+			t.Errorf("definition set: %s", r.err)
+		}
+	})
 	if r := s.feed(t, "WORD=new\n", "env", "set", service); r.code != 0 {
 		t.Fatalf("env set: exit %d: %s", r.code, r.err)
 	}
+	t.Cleanup(func() {
+		if r := s.ssh(t, "env", "undo", service, fmt.Sprint(env.Version)); r.code != 0 {
+			t.Errorf("env undo: %s", r.err)
+		}
+	})
 
 	s.shipLong(t, "deploy", service)
 	second := inspectAll(t, s.container(service))

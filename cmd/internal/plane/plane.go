@@ -44,6 +44,8 @@ func command(charter core.Charter, args []string) int {
 		return reap.Main(args[1:])
 	case "apply":
 		return applyCommand(args[1:], os.Stdout, os.Stderr)
+	case "check": // in a container of a new image, before it replaces the old one
+		return check(charter, args[1:], os.Getenv, os.Stdout, os.Stderr)
 	case "keygen":
 		return keygen(args[1:], os.Stdout, os.Stderr)
 	case "version", "--version":
