@@ -156,10 +156,11 @@ func TestUpPutsChangedSecretsIntoTheStore(t *testing.T) {
 	before := sshJSON[core.EnvView](t, s, "env", "matrx-manager")
 	secret := fmt.Sprint("token-", time.Now().UnixNano())
 	out := s.up(t, "MATRX_GIT_TOKEN="+secret)
-	after := sshJSON[core.EnvView](t, s, "env", "matrx-manager")
-	values := sshJSON[core.EnvValues](t, s, "env", "matrx-manager", "--reveal")
-	if after.Version != before.Version+1 || string(values.Values["MATRX_GIT_TOKEN"]) != secret {
-		t.Errorf("version %d became %d; up said:\n%s", before.Version, after.Version, out)
+	eventually(t, 10*time.Second, "the Manager sees what the Deploy Server keeps", func() bool {
+		return sshJSON[core.EnvView](t, s, "env", "matrx-manager").Version == before.Version+1
+	})
+	if values := sshJSON[core.EnvValues](t, s, "env", "matrx-manager", "--reveal"); values.Values["MATRX_GIT_TOKEN"] != secret {
+		t.Errorf("version %d has not the secret; up said:\n%s", values.Version, out)
 	}
 	if strings.Contains(out, secret) {
 		t.Error("up prints the secret")

@@ -78,7 +78,8 @@ hand_env() {
 	now=$(cd "$env_dir/$service" && find . -type f ! -name '*.part' -printf '%P\0' | sort -z | xargs -0r sha256sum)
 	was=$(handed "$service.env")
 	[[ ! -e $handed_dir/$service.env || $now != "$was" ]] || return 0
-	version=$(on_plane "$port" env "$service" --json | jq -r .version) || die "no control plane shows the env of $service"
+	# The Manager knows at once what it took over; the Deploy Server sees it a moment later.
+	version=$(on_plane "$port_manager_ssh" env "$service" --json | jq -r .version) || die "no control plane shows the env of $service"
 	if [[ -e $handed_dir/$service.env && $version != $(handed "$service.env-version") ]]; then
 		remember_not_done "the env of $service was changed in the store (version $version), so it was left as it is (env $service)"
 		return 0
