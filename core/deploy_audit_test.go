@@ -12,7 +12,13 @@ import (
 // ends are the audit's events that say how a deployment ended.
 func (r *deployRig) ends(deployment string) []core.AuditEvent {
 	r.t.Helper()
-	events, err := core.ListAudit.Run(r.as(core.RoleViewer), r.core, core.ListAuditIn{Op: "deployment.end", Limit: 1000})
+	return r.eventsOf("deployment.end", deployment)
+}
+
+// eventsOf are the audit's events of an operation that belong to a deployment.
+func (r *deployRig) eventsOf(op, deployment string) []core.AuditEvent {
+	r.t.Helper()
+	events, err := core.ListAudit.Run(r.as(core.RoleViewer), r.core, core.ListAuditIn{Op: op, Limit: 1000})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -110,13 +116,16 @@ func TestAnInterruptedDeploymentEndsInTheAuditWhenItIsSettled(t *testing.T) {
 		r := newDeployRig(t, nil)
 		r.push("version 2", "v2")
 		g := r.gate
-		g.died = make(chan struct{})
+		died := make(chan struct{})
+		g.mu.Lock()
+		g.died = died
+		g.mu.Unlock()
 		r.at(core.StepHealth, func() { g.mu.Lock(); g.dieAt = g.calls + 1; g.mu.Unlock() })
 		_, err := core.Deploy.Run(r.as(core.RoleOperator), r.core, core.DeployIn{ServiceIn: core.ServiceIn{Service: "web"}})
 		if err != nil && !strings.Contains(err.Error(), "dead") { // it may die before the outcome of the beginning is on record
 			t.Fatal(err)
 		}
-		r.waitDead(g, 0)
+		<-died
 		r.restart(0)
 		r.wait(decideWithin, "it is decided", func() bool { return r.deployments()[0].State != core.DeployRunning })
 		d := r.deployments()[0]

@@ -197,6 +197,9 @@ func TestAnEngineThatHangsInAnyStepEndsInOneVersionServing(t *testing.T) {
 						d = r.deployments()[0]
 						return (now.Command[0] == "v2") == (d.State == core.DeployDone)
 					})
+					if settled := len(r.eventsOf("deployment.settle", d.ID)); (settled == 1) != d.Settled || len(r.ends(d.ID)) != 1 {
+						t.Errorf("settled %v: the audit has %d settlings and %d ends", d.Settled, settled, len(r.ends(d.ID)))
+					}
 					r.wait(time.Minute, "its release is the running one", func() bool {
 						return d.State != core.DeployDone || r.releases()[0].Running
 					})
