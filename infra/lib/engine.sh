@@ -18,6 +18,9 @@ find_engine() {
 
 engine_answers() { timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
+# is_dockerd PID tells whether a process is an engine.
+is_dockerd() { [[ -r /proc/$1/comm && $(<"/proc/$1/comm") == dockerd ]]; }
+
 # socket_holder prints the program that listens at the engine's socket, as name and pid.
 socket_holder() {
 	local sockets
@@ -56,6 +59,8 @@ engine_version() { docker version --format '{{.Server.Version}}'; }
 # the engine ends; the small address pools make room for 256 networks instead of about 31.
 start_dockerd() {
 	local flags=(--host "unix://$docker_socket" --pidfile "$engine_pid_file")
+	# After a crash or a reboot the number in the file may be another program's, and dockerd would not start.
+	[[ ! -e $engine_pid_file ]] || is_dockerd "$(<"$engine_pid_file")" || rm "$engine_pid_file"
 	mkdir -p "$engine_dir" "$(dirname "$docker_socket")"
 	prepare_cgroups
 	prepare_iptables
@@ -93,7 +98,7 @@ prepare_iptables() {
 stop_own_engine() {
 	local pid others
 	[[ -e $engine_pid_file ]] && pid=$(<"$engine_pid_file") || return 0
-	if [[ ! -r /proc/$pid/comm || $(<"/proc/$pid/comm") != dockerd ]]; then
+	if ! is_dockerd "$pid"; then
 		return 0
 	fi
 	others=$(docker ps -q | wc -l)
