@@ -142,7 +142,7 @@ func (r *realRig) version(version string, args ...string) {
 	command := `["/guest", "app", "3000", "` + strings.Join(append(args, "drain"), `", "`) + `"]`
 	text := fmt.Sprintf("FROM scratch\nCOPY guest /guest\nENV VERSION=%s\nCMD %s\n", version, command)
 	tar := guestArchive(r.t, map[string][]byte{"Dockerfile": []byte(text), "guest": guest})
-	_, err = r.engine.BuildImage(r.t.Context(), core.BuildSpec{Context: tar, Dockerfile: "Dockerfile", Tag: r.image, Labels: map[string]string{"com.matrx.test": r.name, "com.matrx.version": version}}, func(string) {})
+	_, err = r.engine.BuildImage(r.t.Context(), core.BuildSpec{Context: tar, Dockerfile: "Dockerfile", Tag: r.image, Labels: map[string]string{"com.matrx.test": r.name, "example.version": version}}, func(string) {})
 	r.check(err)
 }
 
@@ -205,7 +205,7 @@ func (r *realRig) running() string {
 	if names != r.def.Container {
 		r.t.Errorf("containers: %q", names)
 	}
-	return r.cli("inspect", "--format", `{{index .Config.Labels "com.matrx.version"}}`, r.def.Container)
+	return r.cli("inspect", "--format", `{{index .Config.Labels "example.version"}}`, r.def.Container)
 }
 
 func TestRealDeploymentsUnderLoadLoseNoRequestAndRollBack(t *testing.T) {

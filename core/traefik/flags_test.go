@@ -27,10 +27,12 @@ func staticFlags(t testing.TB, ports []int) []string {
 		"websecure.address=:8443", fmt.Sprintf("websecure.address=127.0.0.1:%d", ports[1]),
 		"traefik.address=:8082", fmt.Sprintf("traefik.address=127.0.0.1:%d", ports[2]),
 		"${MATRX_PORT_WEBSECURE}", fmt.Sprint(ports[1]),
+		"${MATRX_DASHBOARD:-false}", "false",
 	)
 	flags := []string{fmt.Sprintf("--entrypoints.ssh.address=127.0.0.1:%d", ports[4])}
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		flag, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "- --")
+		text, _, _ := strings.Cut(lines.Text(), " #") // what follows is a comment
+		flag, ok := strings.CutPrefix(strings.TrimSpace(text), "- --")
 		switch flag = "--" + fill.Replace(flag); {
 		case !ok, strings.HasPrefix(flag, "--providers.docker"), strings.HasPrefix(flag, "--certificatesresolvers"), strings.HasPrefix(flag, "--accesslog"):
 		case strings.Contains(flag, "${"):

@@ -109,7 +109,7 @@ ship_program() {
 	if [[ ! -x $ship ]]; then
 		rm -f "$local_dir"/build/deploy-server-*
 		container=$(docker create "${images[deploy]}") || die "no container of ${images[deploy]} can be made"
-		docker cp -q "$container:/usr/local/bin/deploy-server" "$ship"
+		docker cp "$container:/usr/local/bin/deploy-server" "$ship" >/dev/null
 		docker rm "$container" >/dev/null
 	fi
 }
