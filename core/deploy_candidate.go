@@ -100,6 +100,9 @@ func (r *deployRun) candidate(ctx context.Context) (string, error) {
 	if err := r.ensure(ctx); err != nil {
 		return "", err
 	}
+	if err := r.bridge(ctx); err != nil {
+		return "", err
+	}
 	id, err := r.c.ship.Maker.CreateContainer(ctx, ContainerSpec{
 		Name: r.name + markNew + r.mark, Image: r.image.ID, Definition: r.def, Env: r.fullEnv(),
 		Labels: r.labels(), Alias: r.row.Alias,

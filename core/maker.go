@@ -109,6 +109,8 @@ type SwitchTarget struct {
 	Service string `json:"service"`
 	Alias   string `json:"alias"` // the one container that serves, by its name in the network
 	Port    int    `json:"port"`
+	// Router is in the file too, while labels contradict each other.
+	Router SwitchRouter `json:"router,omitzero"`
 }
 
 // Switch writes one small file per service into Traefik's dynamic folder. A switch is one rename.
