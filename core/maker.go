@@ -17,7 +17,9 @@ type ContainerSpec struct {
 	// Alone makes it without the definition's networks, ports, mounts and restart policy: to test an image.
 	Alone bool
 	// Seen are mounts of a container that stands alone, instead of the definition's. They are always read-only.
-	Seen    []Mount
+	Seen []Mount
+	// Beside is the id of a running container whose network a container that stands alone shares: to ask it.
+	Beside  string
 	Command []string // instead of the definition's, when not nil; the image's entry point stays
 }
 
