@@ -5,6 +5,7 @@ package core_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,8 +67,8 @@ func (w *watched) end() []answer {
 	return w.list
 }
 
-// bad counts answers that are not the service's own.
-func bad(list []answer) int {
+// badOf counts answers that are not the service's own.
+func badOf(list []answer) int {
 	return len(list) - len(slices.DeleteFunc(slices.Clone(list), func(a answer) bool { return !a.good() }))
 }
 
@@ -137,8 +138,8 @@ func TestAChangedDomainLosesNoRequestBeforeTheSwitchOrAfterIt(t *testing.T) {
 	}
 	// The switch came after the last good answer began on the old domain, and before the first good one ended on the new one.
 	switched := now[first].to
-	lostOld := bad(slices.DeleteFunc(slices.Clone(old), func(a answer) bool { return a.to.After(now[first].from) }))
-	lostNew := bad(slices.DeleteFunc(slices.Clone(now), func(a answer) bool { return a.from.Before(switched) }))
+	lostOld := badOf(slices.DeleteFunc(slices.Clone(old), func(a answer) bool { return a.to.After(now[first].from) }))
+	lostNew := badOf(slices.DeleteFunc(slices.Clone(now), func(a answer) bool { return a.from.Before(switched) }))
 	lastOld := time.Time{}
 	for _, a := range old {
 		if a.good() {
@@ -191,13 +192,53 @@ func TestTheFirstMoveOfADirectRouteToTheSwitchLosesNoRequest(t *testing.T) {
 			}
 			d := r.deployNow("v2", args...)
 			list := w.end()
-			t.Logf("%d requests, %d lost", len(list), bad(list))
-			if d.State != state || r.running() != version || bad(list) > 0 || len(list) < 300 {
+			t.Logf("%d requests, %d lost", len(list), badOf(list))
+			if d.State != state || r.running() != version || badOf(list) > 0 || len(list) < 300 {
 				t.Errorf("%s: %s", d.State, d.Result)
 			}
 			if files, err := filepath.Glob(filepath.Join(r.root, "traefik", "dynamic", "web.yml")); err != nil || (len(files) == 1) != healthy {
 				t.Errorf("the folder has %v, %v", files, err)
 			}
 		})
+	}
+}
+
+func TestANewTraefikThatIsWrongIsFoundWhileTheOldOneServes(t *testing.T) {
+	r := newRealRig(t)
+	r.define(nil)
+	if d := r.deployNow("v1"); d.State != core.DeployDone {
+		t.Fatal(d.Result)
+	}
+	operator := core.WithActor(t.Context(), core.Actor{Name: "ann", Kind: core.ActorPerson, Role: core.RoleOperator, Door: core.DoorSSH})
+	started := r.cli("inspect", "--format", "{{.State.StartedAt}}", r.name+"-traefik")
+	w := r.watch("web.example.com")
+	bad := filepath.Join(r.root, "traefik", "dynamic", "bad.yml")
+	for _, tc := range []struct {
+		service, file, want string
+		passes              bool
+	}{
+		{service: "traefik-wrong", want: "field not found, node: nonsense"},
+		{service: "traefik-right", file: "http: [\n", want: "bad.yml: yaml: line 1"},
+		{service: "traefik-right", want: "starts with its flags and files and answers", passes: true},
+	} {
+		if tc.file != "" {
+			r.check(os.WriteFile(bad, []byte(tc.file), 0o644))
+		}
+		d := r.endedOf(tc.service)(core.Deploy.Run(operator, r.core, core.DeployIn{ServiceIn: core.ServiceIn{Service: tc.service}}))
+		i := slices.IndexFunc(d.Steps, func(s core.DeployStep) bool { return s.Name == core.StepTest })
+		if i < 0 || (d.Steps[i].State == "done") != tc.passes || !strings.Contains(d.Steps[i].Detail, tc.want) || !tc.passes && len(d.LastLog) == 0 {
+			t.Errorf("%s: %s %+v", tc.service, d.Result, d.Steps)
+		}
+		if tc.file != "" {
+			r.check(os.Remove(bad))
+		}
+	}
+	list := w.end()
+	t.Logf("%d requests, %d lost", len(list), badOf(list))
+	if badOf(list) > 0 || r.cli("inspect", "--format", "{{.State.StartedAt}}", r.name+"-traefik") != started {
+		t.Error("the Traefik that serves was touched")
+	}
+	if left := r.cli("ps", "--all", "--quiet", "--filter", "label=com.matrx.helper=test", "--filter", "label=com.matrx.project="+r.name); left != "" {
+		t.Errorf("left behind: %s", left)
 	}
 }
