@@ -18,12 +18,17 @@ func traefikRig(t *testing.T, flags ...string) (*deployRig, func() []core.Contai
 			{Type: "bind", Source: "/srv/traefik/acme", Target: "/acme"},
 		}
 	})
+	r.engine.OnProgram("healthcheck", func(core.ContainerSpec) (string, int) { return "OK", 0 })
 	var specs []core.ContainerSpec
-	r.engine.OnProgram("healthcheck", func(spec core.ContainerSpec) (string, int) {
-		tried, _ := r.engine.Spec(spec.Beside)
-		specs = append(specs, tried, spec)
-		return "OK", 0
-	})
+	r.gate.mu.Lock()
+	defer r.gate.mu.Unlock()
+	r.gate.witness = func(call string) {
+		for _, d := range r.inspected() {
+			if spec, ok := r.engine.Spec(d.ID); ok && call == "CreateContainer" && spec.Alone && !slices.ContainsFunc(specs, func(s core.ContainerSpec) bool { return s.Name == spec.Name }) {
+				specs = append(specs, spec)
+			}
+		}
+	}
 	r.push("version 2", "v2")
 	return r, func() []core.ContainerSpec { return specs }
 }

@@ -67,8 +67,8 @@ func routeShows(routes []Route, want SwitchTarget) (seen string, ok bool) {
 	return seen, false
 }
 
-// isEnabled is true for a router that Traefik uses without a complaint.
-func isEnabled(r Route) bool { return r.Status == "" || r.Status == "enabled" }
+// isEnabled is true for a router that Traefik uses, be it with a warning.
+func isEnabled(r Route) bool { return r.Status != "disabled" }
 
 // leadTo sees that the route leads to a container, and gives Traefik a moment to follow. A Traefik that is away finds the file
 // when it is back. The others are those that are about to go.

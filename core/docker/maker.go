@@ -60,7 +60,7 @@ func (d *Docker) join(ctx context.Context, id, name string, networks []membershi
 // haveNetworks finds a missing network before anything is made: the engine itself would say so at the start only.
 func (d *Docker) haveNetworks(ctx context.Context, create dockersdk.ContainerCreateOptions, others []membership) error {
 	mode := create.HostConfig.NetworkMode
-	if mode.IsNone() {
+	if mode.IsNone() || mode.IsContainer() {
 		return nil
 	}
 	items, err := d.listNetworks(ctx)
