@@ -63,7 +63,7 @@ func (d *Docker) detailOf(spec core.ContainerSpec, img core.Image) core.Containe
 			out.Mounts[i].ReadOnly = true
 		}
 		if out.Networks = []core.Attachment{{Network: "none"}}; spec.Beside != "" {
-			out.Networks = nil
+			out.Networks = []core.Attachment{} // it has none of its own
 		}
 		return out
 	}
