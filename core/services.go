@@ -53,7 +53,8 @@ type services struct {
 	mu       sync.Mutex // guards everything below
 	board    *board
 	engine   EngineState
-	learned  time.Time // when the engine was last asked about itself
+	list     []Container // as the engine gave it last
+	learned  time.Time   // when the engine was last asked about itself
 	usage    hostUsage
 	faults   faultAges
 	doubt    doubt
