@@ -292,6 +292,17 @@ func TestAViewerIsNotOfferedWhatHeMayNotDoAndIsToldWhy(t *testing.T) {
 	})
 }
 
+func TestAnOperatorIsOfferedWhatHisRoleMayDo(t *testing.T) {
+	inConsole(t, full(), func(c *console) {
+		c.app.actor.Role = core.RoleOperator
+		c.size(200, 60)
+		c.press("j", "v")
+		c.shows("Env of ship-demo", "e change")
+		c.press("9")
+		c.hides("e change")
+	})
+}
+
 func TestHomeStartsWhatDoesNotRun(t *testing.T) {
 	inConsole(t, full(), func(c *console) {
 		c.shows("S start")
