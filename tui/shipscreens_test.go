@@ -276,7 +276,7 @@ func TestAViewerIsNotOfferedWhatHeMayNotDoAndIsToldWhy(t *testing.T) {
 		c.press("esc", "r")
 		c.shows("service.restart needs the role operator; ana is viewer.")
 		c.press("j", "s")
-		c.shows("A shell needs the role operator; ana is viewer.")
+		c.shows("shell.open needs the role operator; ana is viewer.")
 		c.press("D", "enter")
 		c.shows("deployment.start needs the role operator; ana is viewer.")
 		c.press("v", "space")
@@ -288,6 +288,23 @@ func TestAViewerIsNotOfferedWhatHeMayNotDoAndIsToldWhy(t *testing.T) {
 			if got := c.world.called(op); len(got) != 0 {
 				t.Errorf("%s was asked for all the same", op)
 			}
+		}
+	})
+}
+
+func TestNobodyFillsInAFormToBeRefusedAtItsEnd(t *testing.T) {
+	asViewer(t, func(c *console) {
+		for _, form := range []struct {
+			keys  []string
+			op    string
+			title string
+		}{
+			{[]string{"7", "a"}, "person.add", "Add a person"}, {[]string{"7", "A"}, "key.add", "Add a key"}, {[]string{"7", "o"}, "person.role", "person  "},
+			{[]string{"9", "e"}, "setting.set", "Empty: the default"}, {[]string{"3", "enter"}, "shell.open", "Shell in"},
+		} {
+			c.press(form.keys...)
+			c.shows(form.op + " needs the role ")
+			c.hides(form.title)
 		}
 	})
 }
