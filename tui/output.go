@@ -47,12 +47,6 @@ func (o *output) add(lines ...string) {
 	o.gone, o.top, o.at = o.gone+drop, max(o.top-drop, 0), max(o.at-drop, -1)
 }
 
-// set takes other lines in place of those there are.
-func (o *output) set(lines []string) {
-	o.lines, o.bytes, o.gone = nil, 0, 0
-	o.add(lines...)
-}
-
 // seek searches for a pattern from where the screen is; an empty one ends the search.
 func (o *output) seek(pattern string) error {
 	re, err := compile(pattern)

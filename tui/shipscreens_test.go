@@ -76,7 +76,7 @@ func TestTheOutputThatIsHeldIsBounded(t *testing.T) {
 	if len(o.lines) != maxOutputLines || o.gone != 500 || o.lines[0] != "500" {
 		t.Errorf("%d lines are held from %s, %d went", len(o.lines), o.lines[0], o.gone)
 	}
-	o.set(nil)
+	o = newOutput()
 	big := strings.Repeat("x", 1<<20)
 	for range 20 {
 		o.add(big)
