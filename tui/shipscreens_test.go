@@ -76,6 +76,9 @@ func TestTheOutputThatIsHeldIsBounded(t *testing.T) {
 	if len(o.lines) != maxOutputLines || o.gone != 500 || o.lines[0] != "500" {
 		t.Errorf("%d lines are held from %s, %d went", len(o.lines), o.lines[0], o.gone)
 	}
+	if n := testing.AllocsPerRun(1000, func() { o.add("one more") }); n > 0 {
+		t.Errorf("a line that is added to a full output copies the others: %v allocations", n)
+	}
 	o = newOutput()
 	big := strings.Repeat("x", 1<<20)
 	for range 20 {
