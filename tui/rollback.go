@@ -113,9 +113,6 @@ func (r *rollbackScreen) begin() tea.Cmd {
 	}})
 }
 
-// notUndone is what no rollback brings back.
-const notUndone = "Not undone: data in databases and volumes, and migrations that have run."
-
 // effect is what a rollback will do exactly.
 func (r *rollbackScreen) effect(one *core.ReleaseView) []string {
 	env := "without an env"
@@ -127,7 +124,7 @@ func (r *rollbackScreen) effect(one *core.ReleaseView) []string {
 	if s := planSummary(one.Diff); s != "" {
 		out = append(out, "Differs from what runs: "+s+".")
 	}
-	return append(append(out, "Nothing is built. When the older version does not pass its health check, what runs now goes on or is started again.", stays(one)), r.aboutSelf(r.name)...)
+	return append(append(out, "Nothing is built. When the older version does not pass its health check, what runs now goes on or is started again.", one.Note), r.aboutSelf(r.name)...)
 }
 
 // releaseColumns are never written.
@@ -190,20 +187,12 @@ func (r *rollbackScreen) diff(w, h int) []string {
 	if !one.EnvHere {
 		lines = append(lines, marked(st.bad, "✗", "Its env cannot be decrypted here.", w)...)
 	}
-	items, last := backLines(st, one.Diff, w), marked(st.warn, "▲", stays(one), w)
+	items, last := backLines(st, one.Diff, w), marked(st.warn, "▲", one.Note, w) // what stays, in the words of core
 	room := h - len(lines) - len(last)
 	if len(items) > room && room > 0 {
 		items = append(items[:room-1], st.dim.draw(cut("   and "+plural(len(items)-room+1, "more difference", "more differences"), w)))
 	}
 	return append(append(lines, items...), last...)
-}
-
-// stays says what a return to a release does not undo: in the words of core when it has some.
-func stays(one *core.ReleaseView) string {
-	if one.Note != "" {
-		return one.Note
-	}
-	return notUndone
 }
 
 // backLines lists what differs; nothing of it needs a build.

@@ -137,7 +137,7 @@ func releasedOnes(from core.Release) []core.ReleaseView {
 	gone := core.Release{ID: "r-10", Service: "ship-demo", At: epoch.Add(-200 * time.Hour), Commit: core.Commit{}}
 	return []core.ReleaseView{
 		{Release: from, Running: true, ImageHere: true, EnvHere: true},
-		{Release: old, ImageHere: true, EnvHere: true, Diff: []core.ChangeItem{{Kind: core.ChangeCommit, What: "1 commit back", Need: core.NeedsDeploy}, {Kind: core.ChangeEnv, What: "SESSION_SECRET removed", Need: core.NeedsDeploy}}},
+		{Release: old, ImageHere: true, EnvHere: true, Note: "Not undone: data in databases and volumes, and migrations that have run.", Diff: []core.ChangeItem{{Kind: core.ChangeCommit, What: "1 commit back", Need: core.NeedsDeploy}, {Kind: core.ChangeEnv, What: "SESSION_SECRET removed", Need: core.NeedsDeploy}}},
 		{Release: gone, EnvHere: true, Note: "Its image was removed to make room."},
 	}
 }
