@@ -23,6 +23,7 @@ type ReleaseView struct {
 	Release
 	Running   bool         `json:"running"`
 	ImageHere bool         `json:"image_here"` // the engine has its image
+	ImageGone bool         `json:"image_gone"` // the engine has answered, and does not have it; neither: that is not known
 	EnvHere   bool         `json:"env_here"`   // its env version can be decrypted
 	Diff      []ChangeItem `json:"diff"`       // from what runs now to this one
 	Note      string       `json:"note,omitempty"`

@@ -20,13 +20,14 @@ func listReleases(ctx context.Context, c *Core, in ServiceIn) ([]ReleaseView, er
 	views := make([]ReleaseView, 0, len(releases))
 	for _, rel := range releases {
 		v := ReleaseView{Release: rel, Running: known && rel.ID == running.ID && !svc.Missing, ImageHere: here[rel.Image], Note: problem}
+		v.ImageGone = problem == "" && !v.ImageHere
 		_, version, err := c.envAt(in.Service, rel.EnvVersion)
 		v.EnvHere = err == nil
 		switch {
 		case v.Running:
 		case err != nil:
 			v.Note = "Its env cannot be read: " + MessageOf(err)
-		case problem == "" && !v.ImageHere:
+		case v.ImageGone:
 			v.Note = "Its image is no longer on the engine: deploy its commit instead."
 		default:
 			v.Note = joinWords(Undone, rel.Unsure, problem)

@@ -102,7 +102,7 @@ func (r *rollbackScreen) begin() tea.Cmd {
 	case !one.EnvHere:
 		r.say(noticeWarn, "Its env v"+number(int64(one.EnvVersion))+" cannot be decrypted here: "+blank(one.Note))
 		return nil
-	case !one.ImageHere:
+	case one.ImageGone:
 		r.say(noticeWarn, "The engine no longer has its image. Deploy its commit instead: :deploy "+r.name+" "+commitWord(one.Commit))
 		return nil
 	}
@@ -149,8 +149,11 @@ func (r *rollbackScreen) cells(one *core.ReleaseView) []value {
 	if one.Running {
 		l = look{"●", "", st.ok}
 	}
-	image, imageStyle := "here", st.text
-	if !one.ImageHere {
+	image, imageStyle := "unknown", st.dim
+	switch {
+	case one.ImageHere:
+		image, imageStyle = "here", st.text
+	case one.ImageGone:
 		image, imageStyle = "gone", st.warn
 	}
 	env, envStyle := "-", st.dim
@@ -181,7 +184,7 @@ func (r *rollbackScreen) diff(w, h int) []string {
 		return append(lines, cut(" "+st.ok.draw("● This release runs now.")+st.dim.draw(" Choose another one to see what it would change."), w))
 	}
 	lines = append(lines, cut(" "+st.title.draw("Going back to "+shortID(one.ID))+st.dim.draw(" from what runs now"), w))
-	if !one.ImageHere {
+	if one.ImageGone {
 		lines = append(lines, marked(st.warn, "▲", "The engine no longer has its image.", w)...)
 	}
 	if !one.EnvHere {

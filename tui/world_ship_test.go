@@ -138,7 +138,7 @@ func releasedOnes(from core.Release) []core.ReleaseView {
 	return []core.ReleaseView{
 		{Release: from, Running: true, ImageHere: true, EnvHere: true},
 		{Release: old, ImageHere: true, EnvHere: true, Note: "Not undone: data in databases and volumes, and migrations that have run.", Diff: []core.ChangeItem{{Kind: core.ChangeCommit, What: "1 commit back", Need: core.NeedsDeploy}, {Kind: core.ChangeEnv, What: "SESSION_SECRET removed", Need: core.NeedsDeploy}}},
-		{Release: gone, EnvHere: true, Note: "Its image was removed to make room."},
+		{Release: gone, ImageGone: true, EnvHere: true, Note: "Its image was removed to make room."},
 	}
 }
 
