@@ -80,11 +80,7 @@ func (r *deployRun) takeBack(ctx context.Context) {
 	if !r.touched() {
 		return
 	}
-	began := r.c.now()
-	r.update(func(row *Deployment) {
-		row.Steps = append(row.Steps, DeployStep{Name: StepReturn, State: "running", At: began.UTC()})
-	})
-	r.j.step(StepReturn)
+	began := r.beginStep(StepReturn)
 	if err := r.c.commit(ctx, r.edits()...); err != nil {
 		r.c.log.Warn("the return to the old version is not on record yet", "deployment", r.id, "err", err)
 	}
@@ -93,10 +89,7 @@ func (r *deployRun) takeBack(ctx context.Context) {
 	if err != nil {
 		state, detail = "failed", "It is tried again until it works: "+MessageOf(err)
 	}
-	r.update(func(row *Deployment) {
-		last := &row.Steps[len(row.Steps)-1]
-		last.State, last.Took, last.Detail = state, r.c.now().Sub(began), cutLine(detail)
-	})
+	r.endStep(began, state, detail)
 }
 
 // touched is true once the deployment has reached for the engine.

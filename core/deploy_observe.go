@@ -87,7 +87,7 @@ func (r *deployRun) routeStill(ctx context.Context) (string, error) {
 	if r.def.Route == nil || r.blind != "" {
 		return "", nil
 	}
-	_, err := r.c.awaitRoute(ctx, SwitchTarget{Service: r.row.Service, Alias: r.row.Alias, Port: r.def.Route.Port}, confirmWait)
+	_, err := r.c.awaitRoute(ctx, r.target(), confirmWait)
 	switch {
 	case err == nil:
 		return ", Traefik leads to it", nil

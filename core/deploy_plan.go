@@ -30,7 +30,7 @@ func planDeploy(ctx context.Context, c *Core, in DeployIn) (DeployPlan, error) {
 	plan.Stops = stopFirst(stored.Definition) && runs && isUp(svc.State)
 	plan.Steps = stepsOf(stored, plan)
 	plan.Held = c.ship.Locks.Holder(stored.Service)
-	if err := c.checkEnv(in, stored); err != nil {
+	if err := c.envSafe(in); err != nil {
 		plan.Blocked = append(plan.Blocked, MessageOf(err))
 	}
 	c.planChanges(ctx, in, runs, &plan)

@@ -66,10 +66,8 @@ func (r *deployRun) giveBackOnce(ctx context.Context) (string, error) {
 // startOld starts the old container again. What cannot run twice has to end before.
 func (r *deployRun) startOld(ctx context.Context, f family, old ContainerDetail) (string, error) {
 	if !r.twice {
-		for _, other := range f.others(old.ID) {
-			if err := ignoreMissing(r.c.docker.Stop(ctx, other.ID, min(graceOf(0, other), settleGrace))); err != nil {
-				return "", err
-			}
+		if err := r.c.stopOthers(ctx, f, old.ID); err != nil {
+			return "", err
 		}
 	}
 	if err := r.c.docker.Start(ctx, old.ID); err != nil {

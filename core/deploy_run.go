@@ -77,11 +77,7 @@ func (r *deployRun) step(ctx context.Context, name string, do func(ctx context.C
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	began := r.c.now()
-	r.update(func(row *Deployment) {
-		row.Steps = append(row.Steps, DeployStep{Name: name, State: "running", At: began.UTC()})
-	})
-	r.j.step(name)
+	began := r.beginStep(name)
 	var detail string
 	err := r.c.commit(ctx, r.edits()...)
 	if err != nil && r.isLate() {
@@ -99,13 +95,30 @@ func (r *deployRun) step(ctx context.Context, name string, do func(ctx context.C
 	case err != nil:
 		state, detail = "failed", MessageOf(err)
 	}
+	r.endStep(began, state, detail)
+	return err
+}
+
+// beginStep adds a step to the record and to the job's progress.
+func (r *deployRun) beginStep(name string) time.Time {
+	began := r.c.now()
+	r.update(func(row *Deployment) {
+		row.Steps = append(row.Steps, DeployStep{Name: name, State: "running", At: began.UTC()})
+	})
+	r.j.step(name)
+	return began
+}
+
+// endStep notes how the last step went.
+func (r *deployRun) endStep(began time.Time, state, detail string) {
 	took := r.c.now().Sub(began)
+	var name string
 	r.update(func(row *Deployment) {
 		last := &row.Steps[len(row.Steps)-1]
 		last.State, last.Took, last.Detail = state, took, cutLine(detail)
+		name = last.Name
 	})
 	r.j.print(strings.TrimSpace(name + ": " + state + ", " + took.Round(time.Millisecond).String() + " " + detail))
-	return err
 }
 
 // edits are the rows of the deployment as the journal keeps them while it runs.

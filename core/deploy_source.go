@@ -187,7 +187,7 @@ func (r *deployRun) define(ctx context.Context) error {
 		return err
 	}
 	if r.back == nil {
-		if err := r.c.checkEnv(r.in, r.stored); err != nil {
+		if err := r.c.envSafe(r.in); err != nil {
 			return err
 		}
 	}

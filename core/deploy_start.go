@@ -50,7 +50,7 @@ func deploy(ctx context.Context, c *Core, in DeployIn) (Job, error) {
 		return Job{}, Errorf(CodeInvalid, "%s is not built from a source, so there is no ref %q to deploy. Its definition names the image %s.",
 			in.Service, SafeText(in.Ref), stored.Image)
 	}
-	if err := c.checkEnv(in, stored); err != nil {
+	if err := c.envSafe(in); err != nil {
 		return Job{}, err
 	}
 	r := c.newDeployRun(ctx, kindDeploy, stored)
@@ -128,22 +128,16 @@ func (c *Core) newDeployRun(ctx context.Context, kind string, stored DefinitionV
 // startDeployment takes the lock and starts the job. A service that is being changed already is CodeConflict and names who
 // does it.
 func (c *Core) startDeployment(ctx context.Context, kind string, r *deployRun) (Job, error) {
-	unlock, err := c.ship.Locks.Lock(r.row.Service, c.lockNote(ctx, r.row.Kind+" of "+r.row.Service))
+	free, err := c.hold(ctx, r.row.Kind, r.row.Service)
 	if err != nil {
 		return Job{}, err
 	}
 	job, err := c.jobs.start(ctx, kind, r.row.Service, func(ctx context.Context, j *jobRun) error {
-		defer func() {
-			if err := unlock(); err != nil {
-				c.log.Error("the lock of a service was not given back", "service", r.row.Service, "err", err)
-			}
-		}()
+		defer free()
 		return r.run(ctx, j)
 	})
 	if err != nil {
-		if unlockErr := unlock(); unlockErr != nil {
-			c.log.Error("the lock of a service was not given back", "service", r.row.Service, "err", unlockErr)
-		}
+		free()
 		return Job{}, err
 	}
 	select {
@@ -168,9 +162,9 @@ func (c *Core) envAt(service string, version int) (map[string]string, EnvVersion
 	return c.envFor(service, version)
 }
 
-// checkEnv refuses an env that cannot be decrypted, or that is empty where the last release had one: that is what a lost
+// envSafe refuses an env that cannot be decrypted, or that is empty where the last release had one: that is what a lost
 // key or a store that was emptied by mistake looks like.
-func (c *Core) checkEnv(in DeployIn, stored DefinitionVersion) error {
+func (c *Core) envSafe(in DeployIn) error {
 	_, version, err := c.envFor(in.Service, 0)
 	if err != nil {
 		return Errorf(CodeOf(err), "The env of %s cannot be read, so nothing was done: what runs would be replaced by something that lacks its secrets. %w", in.Service, err)

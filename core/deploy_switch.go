@@ -61,6 +61,11 @@ func (r *deployRun) noteSwitch(ctx context.Context) error {
 	return nil
 }
 
+// target is where the route of a routed service shall lead: to the candidate.
+func (r *deployRun) target() SwitchTarget {
+	return SwitchTarget{Service: r.row.Service, Alias: r.row.Alias, Port: r.def.Route.Port}
+}
+
 // switchOver leads the route to the candidate: one rename of a file.
 func (r *deployRun) switchOver(ctx context.Context) (string, error) {
 	if r.def.Route == nil {
@@ -72,7 +77,7 @@ func (r *deployRun) switchOver(ctx context.Context) (string, error) {
 	if r.twice {
 		r.startAsking(ctx)
 	}
-	target := SwitchTarget{Service: r.row.Service, Alias: r.row.Alias, Port: r.def.Route.Port}
+	target := r.target()
 	if err := r.c.ship.Switch.Point(ctx, target); err != nil {
 		return "", err
 	}
@@ -87,7 +92,7 @@ func (r *deployRun) seeRoute(ctx context.Context) (string, error) {
 	case r.blind != "":
 		return "", skipped(r.blind)
 	}
-	words, err := r.c.awaitRoute(ctx, SwitchTarget{Service: r.row.Service, Alias: r.row.Alias, Port: r.def.Route.Port}, routeWait)
+	words, err := r.c.awaitRoute(ctx, r.target(), routeWait)
 	if err != nil && isPlane(r.def.Kind) && CodeOf(err) == CodeUnavailable {
 		return "", skipped(MessageOf(err))
 	}
@@ -123,7 +128,7 @@ func (c *Core) awaitRoute(ctx context.Context, want SwitchTarget, within time.Du
 
 // routeShows looks for the one server of a service among Traefik's routes.
 func routeShows(routes []Route, want SwitchTarget) (seen string, ok bool) {
-	server := fmt.Sprintf("http://%s:%d", want.Alias, want.Port)
+	server := want.URL()
 	seen = "there is no router for it."
 	for _, route := range routes {
 		if route.Backend() != want.Service+"@file" {

@@ -80,13 +80,8 @@ func (c *Core) choose(ctx context.Context, f family) (*ContainerDetail, bool, er
 
 // revive starts the oldest member. What does not serve ends first: it may hold what the oldest needs.
 func (c *Core) revive(ctx context.Context, f family, oldest ContainerDetail) (*ContainerDetail, bool, error) {
-	for _, other := range f.others(oldest.ID) {
-		if !isUp(other.State) {
-			continue
-		}
-		if err := ignoreMissing(c.docker.Stop(ctx, other.ID, min(graceOf(0, other), settleGrace))); err != nil {
-			return nil, false, err
-		}
+	if err := c.stopOthers(ctx, f, oldest.ID); err != nil {
+		return nil, false, err
 	}
 	if err := c.docker.Start(ctx, oldest.ID); err != nil {
 		return nil, false, err
@@ -132,7 +127,7 @@ func (c *Core) preferred(ctx context.Context, f family) []ContainerDetail {
 // discard removes every member: the first deployment of a service has failed.
 func (c *Core) discard(ctx context.Context, f family) error {
 	for _, d := range f.members {
-		if err := ignoreMissing(c.docker.Remove(ctx, d.ID, min(graceOf(0, d), settleGrace))); err != nil {
+		if err := ignoreMissing(c.docker.Remove(ctx, d.ID, shortGrace(d))); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 )
 
 // family are the containers of one service while a deployment is under way, or was left in the middle.
@@ -59,6 +60,22 @@ func (f family) others(id string) []ContainerDetail {
 	return slices.DeleteFunc(slices.Clone(f.members), func(d ContainerDetail) bool { return d.ID == id })
 }
 
+// shortGrace is the time that a member gets to end by itself while something else waits to serve.
+func shortGrace(d ContainerDetail) time.Duration { return min(graceOf(0, d), settleGrace) }
+
+// stopOthers ends every member but one.
+func (c *Core) stopOthers(ctx context.Context, f family, id string) error {
+	for _, other := range f.others(id) {
+		if !isUp(other.State) {
+			continue
+		}
+		if err := ignoreMissing(c.docker.Stop(ctx, other.ID, shortGrace(other))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // install makes one container the only one of its service: it gets the name, then the route, and then the others go. Every step
 // may be repeated, in this or another process.
 func (c *Core) install(ctx context.Context, f family, d ContainerDetail) error {
@@ -81,7 +98,7 @@ func (c *Core) install(ctx context.Context, f family, d ContainerDetail) error {
 	}
 	var errs []error
 	for _, other := range others {
-		errs = append(errs, ignoreMissing(c.docker.Remove(ctx, other.ID, min(graceOf(0, other), settleGrace))))
+		errs = append(errs, ignoreMissing(c.docker.Remove(ctx, other.ID, shortGrace(other))))
 	}
 	return errors.Join(append(errs, c.removeTests(ctx, f))...)
 }

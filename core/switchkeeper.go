@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"maps"
-	"strings"
 	"time"
 )
 
@@ -101,7 +100,7 @@ func (c *Core) renderSwitch(ctx context.Context, w wantedRoute) error {
 // switchSound is true for a file that is not for us to touch: it leads to the container that runs, or more than one
 // container claims the service, which deployments settle.
 func (c *Core) switchSound(ctx context.Context, w wantedRoute) bool {
-	if w.rivals || !w.inspected || strings.Contains(w.container, ".new-") || strings.Contains(w.container, ".old-") {
+	if _, mark := cutMark(w.container); mark != "" || w.rivals || !w.inspected {
 		return true
 	}
 	t, err := c.ship.Switch.Target(ctx, w.service)

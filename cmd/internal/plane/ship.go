@@ -28,7 +28,7 @@ func (b *built) ship(cfg core.Config, engine *docker.Docker, data string, log *s
 	parts.Sealer = sealer
 	notifier, err := notify.New(cfg.AlertURLs)
 	missing(log, "the addresses of alerts", err)
-	parts.Notifier = notifier
+	parts.Notifier, b.closes = notifier, append(b.closes, notifier.Close)
 	if outputs, err := output.Open(filepath.Join(data, "builds")); err == nil {
 		parts.Outputs, b.closes = outputs, append(b.closes, outputs.Close)
 	} else {
