@@ -36,12 +36,8 @@ func cutMark(name string) (base, mark string) {
 // runTest runs the definition's test in a container of its own, which is gone afterwards, and gives its exit code and, when it
 // passed, its last line.
 func (r *deployRun) runTest(ctx context.Context) (code int, said string, err error) {
-	labels := map[string]string{labelHelper: "test", labelDeployment: r.id}
-	if r.def.Project != "" {
-		labels[labelProject] = r.def.Project
-	}
 	id, err := r.c.ship.Maker.CreateContainer(ctx, ContainerSpec{
-		Name: r.name + markTest + r.mark, Image: r.image.ID, Definition: r.def, Env: r.fullEnv(), Labels: labels,
+		Name: r.name + markTest + r.mark, Image: r.image.ID, Definition: r.def, Env: r.fullEnv(), Labels: r.testLabels(),
 		Alone: true, Seen: testMounts(r.def, r.fullEnv()), Command: r.def.Test,
 	})
 	if err != nil {
@@ -67,6 +63,15 @@ func (r *deployRun) runTest(ctx context.Context) (code int, said string, err err
 		return 0, "", Errorf(CodeConflict, "The image's own test did not end within %s.", testWait)
 	}
 	return code, "", err
+}
+
+// testLabels are those of a container that is made for a moment.
+func (r *deployRun) testLabels() map[string]string {
+	labels := map[string]string{labelHelper: "test", labelDeployment: r.id}
+	if r.def.Project != "" {
+		labels[labelProject] = r.def.Project
+	}
+	return labels
 }
 
 // lastLine is what a test that passed has to say. One whose output cannot be read has passed all the same.
@@ -98,6 +103,9 @@ func (r *deployRun) candidate(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if err := r.ensure(ctx); err != nil {
+		return "", err
+	}
+	if err := r.bridge(ctx); err != nil {
 		return "", err
 	}
 	id, err := r.c.ship.Maker.CreateContainer(ctx, ContainerSpec{

@@ -87,6 +87,18 @@ func (r *deployRun) routeStill(ctx context.Context) (string, error) {
 	if r.def.Route == nil || r.blind != "" {
 		return "", nil
 	}
+	if r.bridged {
+		said, code, err := r.c.endBridge(ctx, r.row.Service, r.labels(), confirmWait)
+		switch {
+		case err != nil:
+			return "", err
+		case code == CodeUnavailable:
+			return "; Traefik does not answer now: " + said, nil
+		case code != "":
+			return "", Errorf(code, "The old version has ended, and Traefik does not lead to the new one by its labels within %s: %s", confirmWait, said)
+		}
+		r.bridged = false
+	}
 	_, err := r.c.awaitRoute(ctx, r.target(), confirmWait)
 	switch {
 	case err == nil:

@@ -108,20 +108,7 @@ func (c *Core) planWarnings(ctx context.Context, stored DefinitionVersion, d Con
 	if !runs || plan.Stops {
 		return
 	}
-	switch {
-	case !routed(d.Labels, stored.Service):
-		plan.Warn = append(plan.Warn, "Its route is not led by the switch yet: this deployment moves it there, and requests may be lost once while old and new disagree about the router.")
-	case routeLabels(d.Labels, stored.Service) != routeLabels(ContainerLabels(stored.Definition, Stamp{}), stored.Service):
-		plan.Warn = append(plan.Warn, "Its route changes: while old and new run side by side Traefik refuses both versions of the router, so requests are lost from the new one's start to the old one's end.")
+	if why := cannotBridge(stored.Definition, d, ContainerLabels(stored.Definition, Stamp{})); why != "" {
+		plan.Blocked = append(plan.Blocked, why)
 	}
-}
-
-// routeLabels are the labels of a service's router as one text.
-func routeLabels(labels map[string]string, service string) string {
-	router := "traefik.http.routers." + service
-	text := ""
-	for _, part := range []string{".rule", ".entrypoints", ".middlewares", ".tls", ".tls.certresolver", ".service"} {
-		text += labels[router+part] + "\n"
-	}
-	return text
 }

@@ -70,6 +70,15 @@ func newRealRig(t *testing.T) *realRig {
 	}
 	fake := &deployRig{planeRig: &planeRig{t: t, journal: r.journal}}
 	fake.define(r.def)
+	for name, flag := range map[string]string{"traefik-wrong": "--nonsense=1", "traefik-right": "--api=true"} {
+		fake.define(core.Definition{
+			Service: name, Container: r.name + "-" + name, Project: r.name, Kind: core.KindTraefik, Layer: core.LayerTraefik, Image: traefikTag(r), User: "65532:65532",
+			Command: []string{"--log.format=json", "--ping=true", "--entrypoints.traefik.address=:8082", "--entrypoints.websecure.address=:8443", "--providers.docker=true",
+				"--providers.file.directory=/dynamic", "--certificatesresolvers.letsencrypt.acme.storage=/acme/acme.json", "--certificatesresolvers.letsencrypt.acme.tlschallenge=true", flag},
+			Mounts:   []core.Mount{{Type: "bind", Source: filepath.Join(r.root, "traefik", "dynamic"), Target: "/dynamic", ReadOnly: true}, {Type: "volume", Name: r.name + "-acme", Target: "/acme"}},
+			ReadOnly: true, StopGrace: 2 * time.Second, Networks: []core.NetworkUse{{Name: r.name}}, Health: core.HealthRule{How: core.ProbeHTTP, Path: "/ping", Port: 8082, Within: 8 * time.Second},
+		})
+	}
 	ship := coretest.NewShip(coretest.NewDocker()).Parts(compose.New())
 	ship.Maker, ship.Images, ship.Switch, ship.Through, ship.Locks = engine, engine, sw, traefik.NewProber(), flock.New(filepath.Join(r.root, "locks"))
 	cfg, err := core.LoadConfig(func(name string) string {
@@ -121,6 +130,7 @@ func (r *realRig) clean() {
 		}
 	}
 	r.cli("network", "rm", r.name)
+	r.cli("volume", "rm", "--force", r.name+"-acme")
 	r.check(r.engine.Close())
 }
 
@@ -166,10 +176,17 @@ func guestArchive(t testing.TB, files map[string][]byte) *bytes.Buffer {
 	return &b
 }
 
+// traefikTag is an image of Traefik that the engine has.
+func traefikTag(r *realRig) string {
+	r.t.Helper()
+	image, _, _ := strings.Cut(r.cli("images", "--format", "{{.Repository}}:{{.Tag}}", "matrx/traefik"), "\n")
+	return image
+}
+
 // startTraefik starts it with the engine's labels and the switch's folder, and gives its address.
 func (r *realRig) startTraefik() string {
 	r.t.Helper()
-	image, _, _ := strings.Cut(r.cli("images", "--format", "{{.Repository}}:{{.Tag}}", "matrx/traefik"), "\n")
+	image := traefikTag(r)
 	r.cli("run", "--detach", "--name", r.name+"-traefik", "--network", r.name, "--user", "0:0", "--label", "com.matrx.project="+r.name, "--label", "com.matrx.service=traefik",
 		"--volume", "/var/run/docker.sock:/var/run/docker.sock:ro", "--volume", filepath.Join(r.root, "traefik", "dynamic")+":/dynamic:ro", image,
 		"--entrypoints.websecure.address=:8443", "--entrypoints.traefik.address=:8082", "--api=true", "--api.insecure=true",
@@ -178,8 +195,18 @@ func (r *realRig) startTraefik() string {
 	return r.cli("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", r.name+"-traefik")
 }
 
-// ended runs an operation that answers with a job to its end, and gives the deployment.
+// ended runs an operation on "web" that answers with a job to its end, and gives the deployment.
 func (r *realRig) ended(job core.Job, err error) core.Deployment {
+	r.t.Helper()
+	return r.endedOf("web")(job, err)
+}
+
+// endedOf does the same for any service.
+func (r *realRig) endedOf(service string) func(core.Job, error) core.Deployment {
+	return func(job core.Job, err error) core.Deployment { r.t.Helper(); return r.end(service, job, err) }
+}
+
+func (r *realRig) end(service string, job core.Job, err error) core.Deployment {
 	r.t.Helper()
 	r.check(err)
 	viewer := core.WithActor(r.t.Context(), core.Actor{Name: "ann", Kind: core.ActorPerson, Role: core.RoleViewer, Door: core.DoorSSH})
@@ -187,7 +214,7 @@ func (r *realRig) ended(job core.Job, err error) core.Deployment {
 		now, err := core.ShowJob.Run(viewer, r.core, core.JobIn{ID: job.ID})
 		return err == nil && now.State != core.JobRunning
 	})
-	list, err := core.ListDeployments.Run(viewer, r.core, core.DeploymentsIn{Service: "web", Limit: 1})
+	list, err := core.ListDeployments.Run(viewer, r.core, core.DeploymentsIn{Service: service, Limit: 1})
 	r.check(err)
 	d, err := core.ShowDeployment.Run(viewer, r.core, core.DeploymentIn{Deployment: list[0].ID})
 	r.check(err)

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,23 +41,30 @@ func (r *deployRun) startAsking(ctx context.Context) {
 	p.wg.Go(func() { p.run(own, r.c.ship.Through, ask) })
 }
 
-// probeOf is one request through the route, as Traefik has it now.
+// probeOf is one request through the route, as Traefik has it now, to a domain that old and new version share.
 func (r *deployRun) probeOf(ctx context.Context) (RouteProbe, bool) {
 	routes, err := r.c.proxy.Routes(ctx)
 	if err != nil {
 		return RouteProbe{}, false
 	}
 	for _, route := range routes {
-		if route.Backend() != r.row.Service+"@file" || len(route.Listens) == 0 || len(route.Hosts) == 0 {
+		if route.Backend() != r.row.Service+fileProvider || len(route.Listens) == 0 {
 			continue
 		}
-		path := "/"
-		if r.def.Health.How == ProbeHTTP && r.def.Health.Path != "" {
-			path = r.def.Health.Path
+		stays := func(host string) bool { return slices.Contains(r.def.Route.Domains, Domain(strings.ToLower(host))) }
+		if i := slices.IndexFunc(route.Hosts, stays); i >= 0 {
+			return RouteProbe{Address: route.Listens[0], Host: route.Hosts[i], Path: r.askPath(), TLS: route.TLS, Within: askWait}, true
 		}
-		return RouteProbe{Address: route.Listens[0], Host: route.Hosts[0], Path: path, TLS: route.TLS, Within: askWait}, true
 	}
 	return RouteProbe{}, false
+}
+
+// askPath is the path that is asked for: that of the health check, which is known to be there.
+func (r *deployRun) askPath() string {
+	if r.def.Health.How == ProbeHTTP && r.def.Health.Path != "" {
+		return r.def.Health.Path
+	}
+	return "/"
 }
 
 // run sends requests until ctx ends, and waits for their answers.

@@ -57,10 +57,20 @@ func (r *deployRun) giveBackOnce(ctx context.Context) (string, error) {
 	if err := r.c.install(ctx, f, old); err != nil {
 		return "", err
 	}
-	if r.def.Route != nil && !routed(old.Labels, r.row.Service) {
-		return words, ignoreMissing(r.c.ship.Switch.Remove(ctx, r.row.Service)) // the old one is not led to by it
+	return words, r.forgetSwitch(ctx, old)
+}
+
+// forgetSwitch removes the switch file when the old container is not led to by it. One with a router that Traefik still needs is
+// left to endBridge, and after it to keepSwitches.
+func (r *deployRun) forgetSwitch(ctx context.Context, old ContainerDetail) error {
+	if r.def.Route == nil || routed(old.Labels, r.row.Service) {
+		return nil
 	}
-	return words, nil
+	target, err := r.c.ship.Switch.Target(ctx, r.row.Service)
+	if err != nil || !target.Router.IsZero() {
+		return ignoreMissing(err)
+	}
+	return r.c.ship.Switch.Remove(ctx, r.row.Service)
 }
 
 // startOld starts the old container again. What cannot run twice has to end before.
@@ -69,6 +79,9 @@ func (r *deployRun) startOld(ctx context.Context, f family, old ContainerDetail)
 		if err := r.c.stopOthers(ctx, f, old.ID); err != nil {
 			return "", err
 		}
+	}
+	if err := r.bridgeBack(ctx, f, old); err != nil {
+		return "", err
 	}
 	if err := r.c.docker.Start(ctx, old.ID); err != nil {
 		return "", err

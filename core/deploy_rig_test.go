@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +24,10 @@ type deployRig struct {
 	gate  *gate
 	def   core.Definition
 	plane core.Charter
+
+	next    *core.RouteRule   // the definition's; nil: that of the container that runs at first
+	direct  bool              // the container that runs at first is routed past the switch
+	further map[string]string // labels of that container
 }
 
 // newDeployRig opens a plane beside which version 1 of "web" runs, as if nobody had ever deployed it.
@@ -47,9 +53,12 @@ func newDeployRig(t testing.TB, change func(r *deployRig)) *deployRig {
 	if change != nil {
 		change(r)
 	}
-	r.define(r.def)
 	r.push("version 1", "")
 	r.runFirst()
+	if r.next != nil {
+		r.def.Route = r.next
+	}
+	r.define(r.def)
 	r.open()
 	return r
 }
@@ -62,11 +71,16 @@ func (r *deployRig) runFirst() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	id, err := r.engine.CreateContainer(ctx, core.ContainerSpec{Name: r.def.Container, Image: image, Definition: r.def, Labels: core.ContainerLabels(r.def, core.Stamp{})})
+	labels := core.ContainerLabels(r.def, core.Stamp{})
+	if r.direct {
+		delete(labels, "traefik.http.routers.web.service")
+	}
+	maps.Copy(labels, r.further)
+	id, err := r.engine.CreateContainer(ctx, core.ContainerSpec{Name: r.def.Container, Image: image, Definition: r.def, Labels: labels})
 	if err == nil {
 		err = r.engine.Start(ctx, id)
 	}
-	if err == nil && r.def.Route != nil {
+	if err == nil && r.def.Route != nil && !r.direct {
 		err = r.ship.Switch.Point(ctx, core.SwitchTarget{Service: "web", Alias: r.def.Container, Port: 3000})
 	}
 	if err != nil {
@@ -276,11 +290,37 @@ func (r *deployRig) probe(_ context.Context, target core.ProbeTarget) error {
 }
 
 // through is a request through Traefik.
-func (r *deployRig) through(core.RouteProbe) (int, error) {
-	if _, ok := r.server(); ok {
-		return 200, nil
+func (r *deployRig) through(ask core.RouteProbe) (int, error) {
+	routes := switchProxy{r}.now() // whether its API answers or not
+	var best *core.Route
+	for i := range routes {
+		if slices.Contains(routes[i].Hosts, ask.Host) && (best == nil || routes[i].Priority > best.Priority) {
+			best = &routes[i]
+		}
+	}
+	if best == nil {
+		return 404, nil
+	}
+	for _, d := range r.inspected() {
+		for _, server := range best.Servers {
+			host, _, _ := strings.Cut(strings.TrimPrefix(server, "http://"), ":")
+			if d.State == "running" && !isSick(d) && (answersTo(d, host) || hasAddress(d, host)) {
+				return 200, nil
+			}
+		}
 	}
 	return 502, nil
+}
+
+// hasAddress tells whether a container has an address in its networks.
+func hasAddress(d core.ContainerDetail, address string) bool {
+	return slices.ContainsFunc(d.Networks, func(a core.Attachment) bool { return a.Address == address })
+}
+
+// visits tells whether a visitor of a domain is served now.
+func (r *deployRig) visits(host string) bool {
+	status, err := r.through(core.RouteProbe{Host: host})
+	return err == nil && status == 200
 }
 
 // one sees that the service has exactly one container, running under its name, and that the route leads to it.
@@ -318,21 +358,81 @@ func stepsOf(d core.Deployment) string {
 	return strings.Join(list, ", ")
 }
 
-// switchProxy is Traefik's API as it would follow the switch.
+// switchProxy is Traefik's API: it has the routers of the labels of what runs, but for those that two containers define differently,
+// and what the switch's file says.
 type switchProxy struct{ r *deployRig }
 
 func (p switchProxy) Routes(context.Context) ([]core.Route, error) {
 	if p.r.proxy.err != nil {
 		return nil, p.r.proxy.err
 	}
-	target, err := p.r.ship.Switch.Target(context.Background(), "web")
-	if err != nil {
-		return nil, nil
+	return p.now(), nil
+}
+
+// now are its routes. The file is read before and after the engine is asked: they are of one moment.
+func (p switchProxy) now() []core.Route {
+	for {
+		target, err := p.r.ship.Switch.Target(context.Background(), "web")
+		var file []string
+		if err == nil {
+			file = []string{target.URL() + " UP"}
+		}
+		routes := p.labelled(file)
+		if again, problem := p.r.ship.Switch.Target(context.Background(), "web"); again != target || core.CodeOf(problem) != core.CodeOf(err) {
+			continue
+		}
+		if own := target.Router; err == nil && !own.IsZero() {
+			routes = append(routes, core.Route{Name: "web@file", Rule: own.Rule, Hosts: core.RuleHosts(own.Rule), Service: "web", Provider: "file", TLS: own.TLS,
+				Priority: own.Priority, Status: "enabled", Servers: file, Listens: []string{"traefik:8443"}})
+		}
+		return routes
 	}
-	return []core.Route{{
-		Name: "web@docker", Service: "web@file", Hosts: []string{"web.example.com"}, TLS: true, Status: "enabled", Provider: "docker",
-		Servers: []string{fmt.Sprintf("http://%s:%d UP", target.Alias, target.Port)}, Listens: []string{"traefik:8443"},
-	}}, nil
+}
+
+// labelled are the routers of labels. Those that lead to the switch's file have its servers, the others the containers themselves.
+func (p switchProxy) labelled(file []string) []core.Route {
+	defined, servers := map[string]map[string]string{}, map[string][]string{}
+	for _, d := range p.r.inspected() {
+		if d.State != "running" || d.Labels["traefik.enable"] != "true" {
+			continue
+		}
+		parts := map[string]map[string]string{}
+		for key, value := range d.Labels {
+			rest, ok := strings.CutPrefix(key, "traefik.http.routers.")
+			router, part, named := strings.Cut(rest, ".")
+			if ok && named {
+				if parts[router] == nil {
+					parts[router] = map[string]string{}
+				}
+				parts[router][part] = value
+			}
+		}
+		for router, now := range parts {
+			if before, twice := defined[router]; twice && !maps.Equal(before, now) {
+				now = nil // Traefik: defined multiple times with different configurations
+			}
+			defined[router] = now
+			servers[router] = append(servers[router], "http://"+d.Networks[0].Address+":3000 UP")
+		}
+	}
+	var routes []core.Route
+	for router, parts := range defined {
+		if parts == nil {
+			continue
+		}
+		route := core.Route{Name: router + "@docker", Rule: parts["rule"], Hosts: core.RuleHosts(parts["rule"]), Service: parts["service"], TLS: true,
+			Status: "enabled", Provider: "docker", Priority: int64(len(parts["rule"])), Servers: servers[router], Listens: []string{"traefik:8443"}}
+		switch {
+		case route.Service == "web@file" && file == nil:
+			continue // Traefik: the service does not exist
+		case route.Service == "web@file":
+			route.Servers = file
+		case route.Service == "":
+			route.Service = router
+		}
+		routes = append(routes, route)
+	}
+	return routes
 }
 
 func (p switchProxy) Version(context.Context) (string, error) { return "3.5.3", p.r.proxy.err }

@@ -42,6 +42,7 @@ type deployRun struct {
 	old      *ContainerDetail // nil: the service has none yet
 	oldRan   bool
 	twice    bool      // the candidate runs beside the old one
+	bridged  bool      // their labels contradict each other, so the switch file holds the router as well
 	next     Release   // that it makes
 	gone     time.Time // when what cannot run twice was told to end
 	blind    string    // why Traefik is not asked

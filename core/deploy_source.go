@@ -223,6 +223,13 @@ func (r *deployRun) test(ctx context.Context) (string, error) {
 		return "", err
 	}
 	words := strings.Trim(r.image.OS+"/"+r.image.Architecture, "/")
+	if r.def.Kind == KindTraefik {
+		said, err := r.rehearseTraefik(ctx)
+		if err != nil {
+			return "", err
+		}
+		words += ", " + said
+	}
 	if len(r.def.Test) == 0 {
 		return words + ", it has no test of its own", nil
 	}

@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -61,9 +60,13 @@ func (r *deployRun) noteSwitch(ctx context.Context) error {
 	return nil
 }
 
-// target is where the route of a routed service shall lead: to the candidate.
+// target is where the route of a routed service shall lead: to the candidate, and by its router while the old one's differs.
 func (r *deployRun) target() SwitchTarget {
-	return SwitchTarget{Service: r.row.Service, Alias: r.row.Alias, Port: r.def.Route.Port}
+	t := SwitchTarget{Service: r.row.Service, Alias: r.row.Alias, Port: r.def.Route.Port}
+	if r.bridged {
+		t.Router, _ = labelRouter(r.row.Service, r.labels()) // bridge has seen that it can be made
+	}
+	return t
 }
 
 // switchOver leads the route to the candidate: one rename of a file.
@@ -96,53 +99,10 @@ func (r *deployRun) seeRoute(ctx context.Context) (string, error) {
 	if err != nil && isPlane(r.def.Kind) && CodeOf(err) == CodeUnavailable {
 		return "", skipped(MessageOf(err))
 	}
+	if err == nil && r.twice {
+		r.startAsking(ctx) // unless it has begun: where no domain stays there was nothing to ask before
+	}
 	return words, err
-}
-
-// awaitRoute waits until Traefik leads a service's router to the target. The error is CodeUnavailable when Traefik does not
-// answer, and CodeConflict when it shows something else.
-func (c *Core) awaitRoute(ctx context.Context, want SwitchTarget, within time.Duration) (string, error) {
-	limited, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	seen, code := "it was not asked", CodeUnavailable
-	for {
-		routes, err := c.proxy.Routes(limited)
-		if err == nil {
-			var ok bool
-			if seen, ok = routeShows(routes, want); ok {
-				return seen, nil
-			}
-			code = CodeConflict
-		} else if limited.Err() == nil {
-			seen, code = MessageOf(err), CodeUnavailable
-		}
-		if !rest(limited, routeEvery, nil) {
-			break
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	return "", Errorf(code, "Traefik does not lead %s to %s within %s. What it says: %s", want.Service, want.Alias, within, seen)
-}
-
-// routeShows looks for the one server of a service among Traefik's routes.
-func routeShows(routes []Route, want SwitchTarget) (seen string, ok bool) {
-	server := want.URL()
-	seen = "there is no router for it."
-	for _, route := range routes {
-		if route.Backend() != want.Service+"@file" {
-			continue
-		}
-		if len(route.Servers) == 1 && route.Servers[0] == server+" UP" {
-			return route.Name + " leads to " + server, true
-		}
-		seen = fmt.Sprintf("%s leads to %s.", route.Name, strings.Join(route.Servers, ", "))
-		if len(route.Servers) == 0 {
-			seen = fmt.Sprintf("%s leads to no server.", route.Name)
-		}
-	}
-	return seen, false
 }
 
 // rename gives the candidate the service's name. The old one keeps running beside it, under a name that says it is to go.

@@ -17,7 +17,9 @@ type ContainerSpec struct {
 	// Alone makes it without the definition's networks, ports, mounts and restart policy: to test an image.
 	Alone bool
 	// Seen are mounts of a container that stands alone, instead of the definition's. They are always read-only.
-	Seen    []Mount
+	Seen []Mount
+	// Beside is the id of a running container whose network a container that stands alone shares: to ask it.
+	Beside  string
 	Command []string // instead of the definition's, when not nil; the image's entry point stays
 }
 
@@ -109,6 +111,8 @@ type SwitchTarget struct {
 	Service string `json:"service"`
 	Alias   string `json:"alias"` // the one container that serves, by its name in the network
 	Port    int    `json:"port"`
+	// Router is in the file too, while labels contradict each other.
+	Router SwitchRouter `json:"router,omitzero"`
 }
 
 // Switch writes one small file per service into Traefik's dynamic folder. A switch is one rename.

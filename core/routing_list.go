@@ -64,7 +64,7 @@ func listRoutes(ctx context.Context, c *Core, in RoutesIn) (RoutingView, error) 
 		return out, nil
 	}
 	for _, r := range said.routes {
-		if !slices.ContainsFunc(all, func(w wantedRoute) bool { return r.Name == w.router+dockerProvider }) {
+		if !isOurs(r, all) {
 			out.Others = append(out.Others, r)
 		}
 	}
@@ -126,6 +126,23 @@ func (t traefikSays) problem() string {
 	}
 }
 
+// bridge is the router in a service's switch file, if there is one.
+func (t traefikSays) bridge(service string) *Route {
+	for i := range t.routes {
+		if t.routes[i].Name == fileRouter(service) && t.routes[i].Backend() == service+fileProvider {
+			return &t.routes[i]
+		}
+	}
+	return nil
+}
+
+// isOurs is true for a router of labels or of a switch file.
+func isOurs(r Route, all []wantedRoute) bool {
+	return slices.ContainsFunc(all, func(w wantedRoute) bool {
+		return r.Name == w.router+dockerProvider || r.Name == fileRouter(w.service) && r.Backend() == w.service+fileProvider
+	})
+}
+
 // gatherRoutes puts what labels ask for and what Traefik has beside each other.
 func gatherRoutes(all []wantedRoute, said traefikSays) []*routeFacts {
 	facts := make([]*routeFacts, len(all))
@@ -138,6 +155,9 @@ func gatherRoutes(all []wantedRoute, said traefikSays) []*routeFacts {
 			if said.routes[j].Name == w.router+dockerProvider {
 				f.route = &said.routes[j]
 			}
+		}
+		if f.route == nil && w.main { // a deployment has put it into the switch file, as the labels of two containers differ now
+			f.route = said.bridge(w.service)
 		}
 		f.rivals = rivalsOf(f, all, said.routes)
 		facts[i] = f
@@ -155,7 +175,7 @@ func rivalsOf(f *routeFacts, all []wantedRoute, routes []Route) []string {
 		}
 	}
 	for _, r := range routes {
-		ours := slices.ContainsFunc(all, func(o wantedRoute) bool { return r.Name == o.router+dockerProvider })
+		ours := isOurs(r, all)
 		elsewhere := f.route != nil && len(f.route.Entrypoints) > 0 && len(r.Entrypoints) > 0 &&
 			!slices.ContainsFunc(r.Entrypoints, func(e string) bool { return slices.Contains(f.route.Entrypoints, e) })
 		if !ours && !elsewhere && sameClaim(w.rule, r.Rule) {

@@ -21,6 +21,7 @@ const (
 type wantedRoute struct {
 	service   string
 	router    string // without its provider
+	main      bool   // the one that a switch file may hold as well
 	rule      string
 	domains   []string
 	backend   string // Traefik's service as the label names it; empty: the container itself
@@ -78,6 +79,7 @@ func (k *known) wanted() []wantedRoute {
 		if k.rule.how == ProbeHTTP {
 			w.path = k.rule.path
 		}
+		w.main = router == ownRouter(k.name, labels)
 		w.port = cmp.Or(parsePort(labels["traefik.http.services."+k.name+".loadbalancer.server.port"]), routedPort(labels), exposedPort(k.container.Ports))
 		if h := k.detail.ImageHealth; h != nil && h.Status != "healthy" && h.Status != "none" {
 			w.ill = h.Status

@@ -41,7 +41,11 @@ func (c *Core) settle(ctx context.Context, service, name string) (settling, erro
 		if err := c.removeTests(ctx, f); err != nil {
 			return settling{}, err
 		}
-		return settling{serves: &only}, c.leadTo(ctx, service, only)
+		if err := c.leadTo(ctx, service, only, nil); err != nil {
+			return settling{}, err
+		}
+		_, _, err := c.endBridge(ctx, service, only.Labels, settleRoute)
+		return settling{serves: &only}, err
 	}
 	chosen, proven, err := c.choose(ctx, f)
 	if err != nil {

@@ -93,14 +93,18 @@ func (c *Core) install(ctx context.Context, f family, d ContainerDetail) error {
 		}
 		d.Name = f.name
 	}
-	if err := c.leadTo(ctx, f.service, d); err != nil {
+	if err := c.leadTo(ctx, f.service, d, others); err != nil {
 		return err
 	}
 	var errs []error
 	for _, other := range others {
 		errs = append(errs, ignoreMissing(c.docker.Remove(ctx, other.ID, shortGrace(other))))
 	}
-	return errors.Join(append(errs, c.removeTests(ctx, f))...)
+	if err := errors.Join(append(errs, c.removeTests(ctx, f))...); err != nil {
+		return err
+	}
+	_, _, err := c.endBridge(ctx, f.service, d.Labels, settleRoute)
+	return err
 }
 
 // removeTests removes containers in which an image was tested.
@@ -110,25 +114,4 @@ func (c *Core) removeTests(ctx context.Context, f family) error {
 		errs = append(errs, ignoreMissing(c.docker.Remove(ctx, id, 0)))
 	}
 	return errors.Join(errs...)
-}
-
-// leadTo sees that the route leads to a container, and gives Traefik a moment to follow. A Traefik that is away finds the file
-// when it is back.
-func (c *Core) leadTo(ctx context.Context, service string, d ContainerDetail) error {
-	port := routedPort(d.Labels)
-	if c.ship.Switch == nil || port == 0 || !routed(d.Labels, service) {
-		return nil
-	}
-	want := SwitchTarget{Service: service, Alias: aliasOf(d.Container, service), Port: port}
-	now, err := c.ship.Switch.Target(ctx, service)
-	if err == nil && now == want {
-		return nil
-	}
-	if err := c.ship.Switch.Point(ctx, want); err != nil {
-		return err
-	}
-	if _, err := c.awaitRoute(ctx, want, settleRoute); err != nil {
-		c.log.Warn("Traefik does not show the route yet", "service", service, "alias", want.Alias, "err", err)
-	}
-	return nil
 }

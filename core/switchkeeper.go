@@ -43,10 +43,14 @@ func (c *Core) tendSwitches(ctx context.Context) {
 	defer cancel()
 	trouble := map[string]string{}
 	for _, w := range c.services.wanted("") {
-		if !w.switched() || !w.runs {
+		if !w.runs {
 			continue
 		}
-		if err := c.tendSwitch(ctx, w); err != nil && CodeOf(err) != CodeConflict { // conflict: somebody deploys it now
+		err := c.tendRouter(ctx, w)
+		if err == nil && w.switched() {
+			err = c.tendSwitch(ctx, w)
+		}
+		if err != nil && CodeOf(err) != CodeConflict { // conflict: somebody deploys it now
 			trouble[w.service] = MessageOf(err)
 		}
 	}
@@ -55,14 +59,63 @@ func (c *Core) tendSwitches(ctx context.Context) {
 	}
 }
 
-// tendSwitch looks after one file. It is written under the service's lock, and after a second look at the engine: what is
-// known may be older than a deployment that just ended.
+// tendSwitch looks after one file.
 func (c *Core) tendSwitch(ctx context.Context, w wantedRoute) error {
 	if c.switchSound(ctx, w) {
 		return nil
 	}
+	return c.underLock(ctx, w, "renders the switch file of ", func(now wantedRoute) error {
+		if c.switchSound(ctx, now) {
+			return nil
+		}
+		return c.renderSwitch(ctx, now)
+	})
+}
+
+// tendRouter takes a router out of a switch file that a deployment left there, when Traefik has that of the labels.
+func (c *Core) tendRouter(ctx context.Context, w wantedRoute) error {
+	if !c.bridgeLeft(ctx, w) {
+		return nil
+	}
+	return c.underLock(ctx, w, "takes the router out of the switch file of ", func(now wantedRoute) error {
+		if !c.bridgeLeft(ctx, now) {
+			return nil
+		}
+		t, err := c.ship.Switch.Target(ctx, now.service)
+		if err != nil {
+			return err
+		}
+		if t.Router.IsZero() {
+			return nil
+		}
+		c.log.Info("a router that a deployment left in a switch file is taken out", "service", now.service)
+		return c.dropRouter(ctx, t, now.switched())
+	})
+}
+
+// bridgeLeft is true when a switch file holds a router that is not needed any more: one container is left, and Traefik has the
+// router of its labels.
+func (c *Core) bridgeLeft(ctx context.Context, w wantedRoute) bool {
+	if w.torn() || !w.main {
+		return false
+	}
+	t, err := c.ship.Switch.Target(ctx, w.service)
+	if err != nil || t.Router.IsZero() {
+		return false
+	}
+	routes, err := c.proxy.Routes(ctx)
+	if err != nil {
+		return false // Routing says so
+	}
+	_, serves := routerServes(routes, w.router, w.rule)
+	return serves
+}
+
+// underLock does something to the file of a service under its lock, and after a second look at the engine: what is known may be
+// older than a deployment that just ended.
+func (c *Core) underLock(ctx context.Context, w wantedRoute, what string, do func(now wantedRoute) error) error {
 	if c.ship.Locks != nil {
-		unlock, err := c.ship.Locks.Lock(w.service, c.charter.Title+" renders the switch file of "+w.service)
+		unlock, err := c.ship.Locks.Lock(w.service, c.charter.Title+" "+what+w.service)
 		if err != nil {
 			return err
 		}
@@ -77,11 +130,17 @@ func (c *Core) tendSwitch(ctx context.Context, w wantedRoute) error {
 		return err
 	}
 	for _, now := range c.services.wanted(w.service) {
-		if now.router == w.router && now.runs && !c.switchSound(ctx, now) {
-			return c.renderSwitch(ctx, now)
+		if now.router == w.router && now.runs {
+			return do(now)
 		}
 	}
 	return nil
+}
+
+// torn is true while more than one container claims the service, or nothing is known for sure: deployments settle that.
+func (w wantedRoute) torn() bool {
+	_, mark := cutMark(w.container)
+	return mark != "" || w.rivals || !w.inspected
 }
 
 // renderSwitch leads a route to the container that runs.
@@ -100,7 +159,7 @@ func (c *Core) renderSwitch(ctx context.Context, w wantedRoute) error {
 // switchSound is true for a file that is not for us to touch: it leads to the container that runs, or more than one
 // container claims the service, which deployments settle.
 func (c *Core) switchSound(ctx context.Context, w wantedRoute) bool {
-	if _, mark := cutMark(w.container); mark != "" || w.rivals || !w.inspected {
+	if w.torn() {
 		return true
 	}
 	t, err := c.ship.Switch.Target(ctx, w.service)

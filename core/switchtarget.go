@@ -34,7 +34,7 @@ func (t SwitchTarget) Validate() error {
 	if t.Port < 1 || t.Port > 65535 {
 		return Errorf(CodeInvalid, "%d is not a port: 1 to 65535.", t.Port)
 	}
-	return nil
+	return t.Router.validate(t.Service)
 }
 
 // URL is the target as Traefik calls it.

@@ -20,6 +20,7 @@ func TestMaker(t *testing.T, open func(t testing.TB) Rig) {
 		{"a container has all of its names in all of its networks when it starts", testMadeInNetworks},
 		{"how a container was made is read back as its definition", testMadeReadBack},
 		{"a container to test an image stands alone", testMadeAlone},
+		{"a container that asks another one shares its network and nothing else", testMadeBeside},
 		{"a container that stands alone sees what it shall see read-only", testMadeSeeing},
 		{"a taken name, an unknown image and an unknown network are told apart, and leave nothing", testMadeWrong},
 		{"a renamed container keeps its id, and a taken name is a conflict", testRenameContainer},
@@ -149,6 +150,26 @@ func testMadeAlone(t *testing.T, r Rig) {
 	}
 	if len(c.Networks) != 1 || c.Networks[0].Network != "none" {
 		t.Errorf("networks %+v", c.Networks)
+	}
+}
+
+func testMadeBeside(t *testing.T, r Rig) {
+	ctx, name := t.Context(), r.Name(t)
+	spec := madeSpec(t, r, name, "sleep")
+	spec.Alone = true
+	first, err := r.Maker().CreateContainer(ctx, spec)
+	must(t, err)
+	must(t, r.Docker().Start(ctx, first))
+	spec.Name, spec.Beside, spec.Command = name+"-ask", first, []string{"exit", "0"}
+	id, err := r.Maker().CreateContainer(ctx, spec)
+	must(t, err)
+	must(t, r.Docker().Start(ctx, id))
+	code, err := r.Maker().WaitContainer(ctx, id)
+	must(t, err)
+	c, err := r.Docker().Container(ctx, id)
+	must(t, err)
+	if code != 0 || len(c.Networks) != 0 || len(c.Mounts) != 0 || len(c.Ports) != 0 {
+		t.Errorf("exit code %d, networks %+v, mounts %+v, ports %+v", code, c.Networks, c.Mounts, c.Ports)
 	}
 }
 

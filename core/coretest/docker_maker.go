@@ -62,7 +62,9 @@ func (d *Docker) detailOf(spec core.ContainerSpec, img core.Image) core.Containe
 		for i := range out.Mounts {
 			out.Mounts[i].ReadOnly = true
 		}
-		out.Networks = []core.Attachment{{Network: "none"}}
+		if out.Networks = []core.Attachment{{Network: "none"}}; spec.Beside != "" {
+			out.Networks = nil
+		}
 		return out
 	}
 	for _, n := range def.Networks {

@@ -16,6 +16,8 @@ func TestSwitch(t *testing.T, open func(t testing.TB) core.Switch) {
 		run  func(*testing.T, core.Switch)
 	}{
 		{"a target is read as it was written", switchReadBack},
+		{"a router is read as it was written, and goes with the next target", switchRouterReadBack},
+		{"a router that is none, or could be taken for a template, is invalid and writes nothing", switchRouterInvalid},
 		{"a later target replaces the earlier one, and only that of its service", switchReplaced},
 		{"a service without a target is not found", switchNotFound},
 		{"a removed target is gone, and removing it again is no error", switchRemoved},
@@ -36,6 +38,42 @@ func switchReadBack(t *testing.T, s core.Switch) {
 		if err != nil || got != want {
 			t.Errorf("wrote %+v, read %+v, %v", want, got, err)
 		}
+	}
+}
+
+func switchRouterReadBack(t *testing.T, s core.Switch) {
+	plain := core.SwitchTarget{Service: "web", Alias: "web-00000001", Port: 80}
+	for _, router := range []core.SwitchRouter{
+		{Rule: "Host(`a.example.com`) && !PathPrefix(`/<x>`)", Priority: 40},
+		{Rule: "HostRegexp(`^[a-z]{2}\\.example\\.com$`) || Header(`X`, \"y\")", Entrypoints: "websecure,other", Middlewares: "a@file,b@docker", TLS: true,
+			Resolver: "letsencrypt", TLSOptions: "strict@file", Priority: 7},
+		{Rule: "Host(`ü.example.com`)", TLS: true},
+		{Rule: "Host(`" + strings.Repeat("a", 4000) + "`)"},
+	} {
+		want := plain
+		want.Router = router
+		must(t, s.Point(t.Context(), want))
+		if got, err := s.Target(t.Context(), "web"); err != nil || got != want {
+			t.Errorf("wrote %+v, read %+v, %v", want, got, err)
+		}
+	}
+	must(t, s.Point(t.Context(), plain))
+	if got, err := s.Target(t.Context(), "web"); err != nil || got != plain {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func switchRouterInvalid(t *testing.T, s core.Switch) {
+	for _, bad := range []core.SwitchRouter{
+		{TLS: true}, {Rule: " ", Priority: 1}, {Rule: "Host(`{{ env \"HOME\" }}`)"}, {Rule: "Host(`a`)\nhttp: {}"}, {Rule: "Host(`a`)", Middlewares: "{{x}}"},
+		{Rule: "Host(`\xff`)"}, {Rule: strings.Repeat("x", 9<<10)},
+	} {
+		if err := s.Point(t.Context(), core.SwitchTarget{Service: "web", Alias: "web", Port: 80, Router: bad}); core.CodeOf(err) != core.CodeInvalid {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	if _, err := s.Target(t.Context(), "web"); core.CodeOf(err) != core.CodeNotFound {
+		t.Errorf("something was written: %v", err)
 	}
 }
 

@@ -33,6 +33,10 @@ func createOptions(spec core.ContainerSpec) (create dockersdk.ContainerCreateOpt
 	places := membershipsOf(spec)
 	if len(places) == 0 {
 		host.NetworkMode = network.NetworkNone
+		if spec.Alone && spec.Beside != "" {
+			host.NetworkMode = container.NetworkMode("container:" + spec.Beside)
+			create.Config.Hostname = "" // it is the other one's
+		}
 		return create, nil, nil
 	}
 	host.NetworkMode = container.NetworkMode(places[0].network)

@@ -24,8 +24,8 @@ const (
 	home       = "traefik"
 	dynamicDir = "dynamic"
 	fresh      = ".new-"
-	maxFile    = 4 << 10 // bytes of a switch file
-	folderMode = 0o755   // Traefik runs as a user of its own
+	maxFile    = 64 << 10 // bytes of a switch file
+	folderMode = 0o755    // Traefik runs as a user of its own
 	fileMode   = 0o644
 )
 
