@@ -16,7 +16,7 @@ import (
 // progress reads an answer of the engine.
 func progress(t *testing.T, answer string) (lines []string, id string, err error) {
 	t.Helper()
-	id, err = readProgress(t.Context(), io.NopCloser(strings.NewReader(answer)), "build", func(line string) { lines = append(lines, line) })
+	id, err = readProgress(t.Context(), io.NopCloser(strings.NewReader(answer)), "build", func(line string) { lines = append(lines, line) }, nil)
 	return lines, id, err
 }
 

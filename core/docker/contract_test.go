@@ -3,6 +3,8 @@
 package docker
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/codematrx/matrx-ship/core/coretest"
@@ -18,4 +20,17 @@ func TestTheEngineMakesWhatTheContractSays(t *testing.T) {
 
 func TestTheEngineKeepsImagesAsTheContractSays(t *testing.T) {
 	coretest.TestImages(t, func(t testing.TB) coretest.Rig { return newRig(t, "") })
+}
+
+func TestBuildKitKeepsImagesAsTheContractSays(t *testing.T) {
+	e := newBuildKit(t)
+	coretest.TestImages(t, func(t testing.TB) coretest.Rig { return newRig(t, e.host) })
+}
+
+// newBuildKit starts an engine that says that BuildKit is its builder. It has a bridge, because steps want one.
+func newBuildKit(t *testing.T) *ownEngine {
+	t.Helper()
+	config := filepath.Join(t.TempDir(), "daemon.json")
+	check(t, os.WriteFile(config, []byte(`{"features": {"buildkit": true}}`), 0o600))
+	return newEngine(t, "--config-file="+config, "--bip=10.218.0.1/24")
 }
