@@ -30,7 +30,13 @@ func TestBuildKitKeepsImagesAsTheContractSays(t *testing.T) {
 // newBuildKit starts an engine that says that BuildKit is its builder. It has a bridge, because steps want one.
 func newBuildKit(t *testing.T) *ownEngine {
 	t.Helper()
+	return newEngine(t, builderIs(t, "true"), "--bip=10.218.0.1/24")
+}
+
+// builderIs is the setting of an engine that chooses BuildKit, or the classic builder.
+func builderIs(t *testing.T, buildKit string) (flag string) {
+	t.Helper()
 	config := filepath.Join(t.TempDir(), "daemon.json")
-	check(t, os.WriteFile(config, []byte(`{"features": {"buildkit": true}}`), 0o600))
-	return newEngine(t, "--config-file="+config, "--bip=10.218.0.1/24")
+	check(t, os.WriteFile(config, []byte(`{"features": {"buildkit": `+buildKit+`}}`), 0o600))
+	return "--config-file=" + config
 }
