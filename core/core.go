@@ -186,7 +186,10 @@ func (c *Core) interruptOpen(ctx context.Context, left []string) bool {
 func (c *Core) keepRecording(ctx context.Context, left []string, decided bool) {
 	tick := time.NewTicker(recordEvery)
 	defer tick.Stop()
-	for {
+	for n := 0; ; n++ {
+		if n%6 == 0 {
+			c.services.noteRemovals(c.openRemovals())
+		}
 		if err := c.keepHiddenEnvs(ctx); err != nil {
 			c.log.Debug("a version of an env is hidden by another one of its number", "err", err)
 		}

@@ -18,6 +18,10 @@ const maxDefinitionText = 256 << 10
 // definitionOf gives the newest definition of a service.
 func (c *Core) definitionOf(service string) (DefinitionVersion, error) {
 	dv, ok := rowOf[DefinitionVersion](c, definitionsTable, service)
+	if ok && dv.isRemoved() {
+		return DefinitionVersion{}, Errorf(CodeNotFound, "%s has no definition: %s removed it at %s. Take over what runs: adopt %s. Or set a new one: definition set < docker-compose.yml",
+			shortText(service), shortText(dv.By), dv.At.UTC().Format("2006-01-02 15:04 UTC"), shortText(service))
+	}
 	if !ok {
 		return DefinitionVersion{}, Errorf(CodeNotFound, "%s has no definition. Take over what runs: adopt %s. Or set one: definition set < docker-compose.yml", shortText(service), shortText(service))
 	}
@@ -67,7 +71,7 @@ func (c *Core) parseDefinitions(file string, text []byte, vars map[string]string
 }
 
 func listDefinitions(_ context.Context, c *Core, _ struct{}) ([]DefinitionVersion, error) {
-	return rowsOf[DefinitionVersion](c, definitionsTable), nil
+	return c.definitions(), nil
 }
 
 func showDefinition(_ context.Context, c *Core, in ServiceIn) (DefinitionView, error) {
@@ -138,12 +142,15 @@ func (c *Core) storeDefinition(ctx context.Context, dv DefinitionVersion, base i
 	switch {
 	case base > 0 && old.Version != base:
 		return DefinitionVersion{}, Errorf(CodeConflict, "The definition of %s is at version %d by %s; this edit began from version %d. Read it again and repeat the edit.", dv.Service, old.Version, old.By, base)
-	case found && reflect.DeepEqual(old.Definition, dv.Definition) && old.Text == dv.Text:
+	case old.Removal != nil && !old.isRemoved() && c.ship.Locks != nil && c.ship.Locks.Holder(dv.Service) != "":
+		return DefinitionVersion{}, Errorf(CodeConflict, "%s is being removed (%s). Wait until that is over, or cancel it: job-cancel %s", dv.Service, cutLine(c.ship.Locks.Holder(dv.Service)), old.Removal.Job)
+	case found && old.Removal == nil && reflect.DeepEqual(old.Definition, dv.Definition) && old.Text == dv.Text:
 		return old, nil
 	}
-	dv.Version, dv.At, dv.By = old.Version+1, c.now().UTC(), ActorFrom(ctx).Name
-	if !dv.At.After(old.At) { // the newer row wins, also beside a clock that stands
-		dv.At = old.At.Add(1)
+	dv.Version, dv.At, dv.By = old.Version+1, laterThan(old.At, c.now()), ActorFrom(ctx).Name
+	dv.Since = old.Since
+	if old.isRemoved() && !old.Removal.KeepContainer {
+		dv.Since = old.At
 	}
 	return dv, c.commit(ctx, edit{definitionsTable, dv.Service, dv})
 }

@@ -95,6 +95,7 @@ func (r *deployRig) deployParts(g *gate) core.Parts {
 	p.Proxy = switchProxy{r}
 	p.Ship = r.ship.Parts(compose.New())
 	p.Ship.Maker, p.Ship.Images = gatedMaker{r.engine, g}, gatedImages{r.engine, g}
+	p.Ship.Folders = gatedFolders{p.Ship.Folders, g}
 	p.Ship.Switch, p.Ship.Locks = gatedSwitch{r.ship.Switch, g}, gatedLocks{r.ship.Locks, g}
 	return p
 }
@@ -411,6 +412,19 @@ func (m gatedMaker) CreateContainer(ctx context.Context, spec core.ContainerSpec
 
 func (m gatedMaker) RenameContainer(ctx context.Context, id, name string) error {
 	return m.g.pass("RenameContainer", func() error { return m.Maker.RenameContainer(ctx, id, name) })
+}
+
+func (m gatedMaker) RemoveNetwork(ctx context.Context, name string) error {
+	return m.g.pass("RemoveNetwork", func() error { return m.Maker.RemoveNetwork(ctx, name) })
+}
+
+type gatedFolders struct {
+	core.FolderWriter
+	g *gate
+}
+
+func (f gatedFolders) Remove(name string) error {
+	return f.g.pass("Folders.Remove", func() error { return f.FolderWriter.Remove(name) })
 }
 
 type gatedImages struct {

@@ -17,7 +17,7 @@ func Ops() []AnyOp {
 		PlanDeploy, Deploy, ListDeployments, ShowDeployment, FollowDeployment, CancelDeployment, ListReleases, Rollback,
 		StartBuild, ListBuilds, FollowBuild, ListChanges,
 		ShowEnv, RevealEnv, SetEnv, UndoEnv, ListRoutes,
-		ListDefinitions, ShowDefinition, SetDefinition, PlanAdopt, Adopt,
+		ListDefinitions, ShowDefinition, SetDefinition, PlanRemoval, RemoveDefinition, PlanAdopt, Adopt,
 		ReadLogs, FollowLogs, SearchLogs, ListLogs, TrimLogs,
 		ListRecordings, ReadRecording,
 		ShowInfra, PruneDisk, Diagnose,

@@ -12,7 +12,7 @@ const Undone = "A rollback brings back image, definition and env. It does not un
 func listReleases(ctx context.Context, c *Core, in ServiceIn) ([]ReleaseView, error) {
 	releases := c.releasesOf(in.Service)
 	svc, detail, err := c.services.find(in.Service)
-	if err != nil && len(releases) == 0 {
+	if _, undefined := c.definitionOf(in.Service); err != nil && undefined != nil && len(releases) == 0 {
 		return nil, err
 	}
 	running, known := runningRelease(releases, detail.Container)
