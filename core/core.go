@@ -79,6 +79,7 @@ type Core struct {
 	state    *state
 	late     lateOutcomes
 	services *services
+	looks    *routeLooks
 	jobs     *jobs
 	deploys  *deploys
 	access   *access
@@ -115,7 +116,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c.cancel = cancel
 	c.shared = newSharing(c)
 	c.deploys = newDeploys(c)
-	c.jobs, c.access, c.shells, c.services = newJobs(c), newAccess(c), newShells(c), newServices(c, p)
+	c.jobs, c.access, c.shells, c.services, c.looks = newJobs(c), newAccess(c), newShells(c), newServices(c, p), newRouteLooks()
 	c.alerts = newAlerts(c)
 	c.applySettings()
 	c.deploys.findOpen()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ type deployRig struct {
 	gate  *gate
 	def   core.Definition
 	plane core.Charter
+
+	counted *atomic.Int64 // how often Traefik was asked for its routes; nil counts nothing
 }
 
 // newDeployRig opens a plane beside which version 1 of "web" runs, as if nobody had ever deployed it.
@@ -93,6 +96,9 @@ func (r *deployRig) deployParts(g *gate) core.Parts {
 	p.Docker = gatedDocker{r.engine, g}
 	p.Journal = gatedJournal{r.journal, g}
 	p.Proxy = switchProxy{r}
+	if r.counted != nil {
+		p.Proxy = countedProxy{p.Proxy, r.counted}
+	}
 	p.Ship = r.ship.Parts(compose.New())
 	p.Ship.Maker, p.Ship.Images = gatedMaker{r.engine, g}, gatedImages{r.engine, g}
 	p.Ship.Folders = gatedFolders{p.Ship.Folders, g}

@@ -16,7 +16,7 @@ func Ops() []AnyOp {
 		GetStatus, ListServices, ShowService, WatchServices, StartService, StopService, RestartService, RecreateService, RemoveService,
 		PlanDeploy, Deploy, ListDeployments, ShowDeployment, FollowDeployment, CancelDeployment, ListReleases, Rollback,
 		StartBuild, ListBuilds, FollowBuild, ListChanges,
-		ShowEnv, RevealEnv, SetEnv, UndoEnv, ListRoutes,
+		ShowEnv, RevealEnv, SetEnv, UndoEnv, ListRoutes, WatchRoutes,
 		ListDefinitions, ShowDefinition, SetDefinition, PlanRemoval, RemoveDefinition, PlanAdopt, Adopt,
 		ReadLogs, FollowLogs, SearchLogs, ListLogs, TrimLogs,
 		ListRecordings, ReadRecording,
