@@ -127,4 +127,7 @@ type Definitions interface {
 	Parse(file string, text []byte, vars map[string]string) ([]Definition, error)
 	// Render writes a definition as a compose file with every value resolved, so that docker compose can start it by hand.
 	Render(d Definition) ([]byte, error)
+	// Write writes a definition as a compose file that a person edits: as Render does, but without the labels that are made of
+	// it. What Parse makes of it is the same definition.
+	Write(d Definition) ([]byte, error)
 }

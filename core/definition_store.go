@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -89,8 +90,24 @@ func (c *Core) viewDefinition(dv DefinitionVersion) (DefinitionView, error) {
 		return view, nil
 	}
 	text, err := c.ship.Definitions.Render(dv.Definition)
-	view.Rendered = string(text)
+	if err == nil {
+		view.Rendered = string(text)
+		view.Editable, err = c.editable(dv)
+	}
 	return view, err
+}
+
+// editable is a definition as a compose file that can be set again. What was given is not always one: an adopted file may be a
+// rendered one, whose labels fit nothing but itself, and a file may have variables whose values came from beside it.
+func (c *Core) editable(dv DefinitionVersion) (string, error) {
+	if text := []byte(dv.Text); len(text) > 0 && !bytes.HasPrefix(text, derivedMark) {
+		defs, err := c.ship.Definitions.Parse("definition", text, nil)
+		if err == nil && len(defs) == 1 && reflect.DeepEqual(c.placed(defs[0]), dv.Definition) {
+			return dv.Text, nil
+		}
+	}
+	text, err := c.ship.Definitions.Write(dv.Definition)
+	return string(text), err
 }
 
 // Validate refuses what cannot be a definition.
@@ -119,7 +136,13 @@ func setDefinition(ctx context.Context, c *Core, in DefinitionIn) (DefinitionVie
 	if len(defs) != 1 {
 		return DefinitionView{}, Errorf(CodeInvalid, "The file has %d services; a definition is one. Set each by itself.", len(defs))
 	}
-	dv, err := c.storeDefinition(ctx, DefinitionVersion{Definition: c.placed(defs[0]), Text: in.Text}, in.Version)
+	next := DefinitionVersion{Definition: c.placed(defs[0]), Text: in.Text}
+	if old, err := c.definitionOf(next.Service); err == nil && reflect.DeepEqual(old.Definition, next.Definition) {
+		if shown, err := c.editable(old); err == nil && shown == in.Text { // what was printed and is set again changes nothing
+			next.Text, next.Adopted = old.Text, old.Adopted
+		}
+	}
+	dv, err := c.storeDefinition(ctx, next, in.Version)
 	if err != nil {
 		return DefinitionView{}, err
 	}
