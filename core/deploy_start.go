@@ -68,7 +68,7 @@ func rollback(ctx context.Context, c *Core, in RollbackIn) (Job, error) {
 	if err != nil {
 		return Job{}, err
 	}
-	if _, _, err := c.envAt(in.Service, release.EnvVersion); err != nil {
+	if _, _, err := c.envOf(release); err != nil {
 		return Job{}, Errorf(CodeOf(err), "The env of that release cannot be read, so nothing was done. %w", err)
 	}
 	back := release.Definition
@@ -178,7 +178,7 @@ func (c *Core) envSafe(in DeployIn) error {
 	if in.EnvGone || len(version.Names) > 0 || !ok || last.EnvVersion == 0 {
 		return nil
 	}
-	_, before, err := c.envAt(in.Service, last.EnvVersion)
+	_, before, err := c.envOf(last)
 	if err == nil && len(before.Names) == 0 {
 		return nil
 	}

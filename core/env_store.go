@@ -152,16 +152,17 @@ func (c *Core) oldEnvs(service string) []edit {
 	if over <= 0 {
 		return nil
 	}
-	needed := map[int]bool{}
+	needed, marks := map[int]bool{}, map[string]bool{}
 	for _, r := range rowsOf[Release](c, releasesTable) {
 		if r.Service == service {
 			needed[r.EnvVersion] = true
+			marks[r.EnvMark] = true
 		}
 	}
 	var edits []edit
 	for _, v := range versions[:over] {
 		key := envKey(service, v.Version)
-		if _, _, own := get[EnvVersion](c.state, envTable, key); own && !needed[v.Version] {
+		if _, _, own := get[EnvVersion](c.state, envTable, key); own && !needed[v.Version] && (v.Keeps == "" || !marks[v.Keeps]) {
 			edits = append(edits, edit{envTable, key, nil})
 		}
 	}

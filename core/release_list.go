@@ -20,7 +20,7 @@ func listReleases(ctx context.Context, c *Core, in ServiceIn) ([]ReleaseView, er
 	views := make([]ReleaseView, 0, len(releases))
 	for _, rel := range releases {
 		v := ReleaseView{Release: rel, Running: known && rel.ID == running.ID && !svc.Missing, ImageHere: here[rel.Image], Note: problem}
-		_, version, err := c.envAt(in.Service, rel.EnvVersion)
+		_, version, err := c.envOf(rel)
 		v.EnvHere = err == nil
 		switch {
 		case v.Running:
@@ -76,8 +76,8 @@ func (c *Core) diffReleases(service string, from, to Release, version EnvVersion
 		items = append(items, ChangeItem{ChangeImage, "image " + ShortID(from.Image) + " to " + ShortID(to.Image), NeedsDeploy})
 	}
 	items = append(items, diffDefinitions(from.Definition, to.Definition)...)
-	if from.EnvVersion != to.EnvVersion {
-		if _, before, err := c.envAt(service, from.EnvVersion); err == nil {
+	if from.EnvVersion != to.EnvVersion || from.EnvMark != to.EnvMark {
+		if _, before, err := c.envOf(from); err == nil {
 			items = append(items, diffEnv(before, version)...)
 		}
 	}

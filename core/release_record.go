@@ -84,7 +84,7 @@ func (c *Core) envOfContainer(service string, d ContainerDetail) int {
 
 // same is true for releases that make equal containers: the same was deployed again.
 func (rel Release) same(other Release) bool {
-	return rel.Image == other.Image && rel.EnvVersion == other.EnvVersion && rel.Definition.Hash() == other.Definition.Hash()
+	return rel.Image == other.Image && rel.EnvVersion == other.EnvVersion && (rel.EnvMark == other.EnvMark || rel.EnvMark == "" || other.EnvMark == "") && rel.Definition.Hash() == other.Definition.Hash()
 }
 
 // releaseToReturnTo finds the release that a rollback names: by its id, or the newest one that differs from the running one.
