@@ -204,7 +204,7 @@ func (d *deploys) complete(ctx context.Context, row Deployment) {
 	if row.State != DeployDone || !ok {
 		return
 	}
-	env, _, err := d.c.envAt(row.Service, release.EnvVersion)
+	env, _, err := d.c.envOf(release)
 	if err == nil {
 		err = d.c.writeFolder(ctx, release.Definition, env)
 	}

@@ -24,7 +24,7 @@ func newDuties(s *source) duties {
 		{s.rmPerson.info, []key.Binding{keys.revoke}}, {s.casts.info, []key.Binding{keys.recordings}}, {s.deploy.info, []key.Binding{keys.goDeploy}},
 		{s.rollback.info, []key.Binding{keys.goBack}}, {s.build.info, []key.Binding{keys.build, keys.buildFresh}}, {s.cancelIt.info, []key.Binding{keys.cancelDeploy}},
 		{s.setEnv.info, []key.Binding{keys.change, keys.add, keys.drop, keys.paste}}, {s.reveal.info, []key.Binding{keys.reveal}},
-		{s.undoEnv.info, []key.Binding{keys.undo}}, {s.testAlert.info, []key.Binding{keys.testAlert}},
+		{s.undoEnv.info, []key.Binding{keys.undo}}, {s.testAlert.info, []key.Binding{keys.testAlert}}, {s.rmDefinition.info, []key.Binding{keys.removeAll, keys.goRemove}},
 	} {
 		for _, k := range one.keys {
 			d[&k.Keys()[0]] = one.info.Role

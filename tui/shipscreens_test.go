@@ -223,6 +223,36 @@ func TestRoutingSetsSideBySideWhatIsAskedForAndWhatIs(t *testing.T) {
 	})
 }
 
+func TestRoutingFollowsWhileItIsOpenAndOpensABrokenStreamAgain(t *testing.T) {
+	inConsole(t, full(), func(c *console) {
+		c.press("j", "j", "j", "j", "j", "o")
+		c.shows("our file says http://deploy-server:3000")
+		next := routedOnes()
+		for i := range next.Routes {
+			next.Routes[i].Switch = "http://deploy-server-0123abcd:3000"
+		}
+		c.world.ship.routing.emit(next)
+		c.pass(time.Second)
+		c.shows("▌● deploy-server", "our file says http://deploy-server-0123abcd:3000")
+		if n := len(c.world.called("route.watch")); n != 1 {
+			t.Errorf("%d streams were opened", n)
+		}
+		c.press("esc")
+		if n := c.world.ship.routing.readers(); n != 0 {
+			t.Errorf("%d streams are open after the screen was left", n)
+		}
+	})
+	w := full()
+	w.errs = map[string]error{"route.watch": core.Errorf(core.CodeUnavailable, "Not now.")}
+	inConsole(t, w, func(c *console) {
+		c.press("j", "o")
+		c.shows("Not now.")
+		c.world.fail("route.watch", nil)
+		c.pass(2 * routingRetry)
+		c.shows("our file says")
+	})
+}
+
 func TestDeploymentsAreFilteredByServiceStateAndWho(t *testing.T) {
 	inConsole(t, full(), func(c *console) {
 		c.press("H", "f")
