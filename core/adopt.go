@@ -36,7 +36,8 @@ type DefinitionIn struct {
 type DefinitionView struct {
 	DefinitionVersion
 	Rendered string `json:"rendered"`
-	Folder   string `json:"folder"` // where its docker-compose.yml lies
+	Editable string `json:"editable"` // a compose file that definition.set takes as this very definition: what was given, when that is one
+	Folder   string `json:"folder"`   // where its docker-compose.yml lies
 }
 
 // The operations on definitions.

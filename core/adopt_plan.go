@@ -121,7 +121,7 @@ func (c *Core) isOurs(cl claim) bool {
 func (c *Core) adoption(ctx context.Context, cl claim, files []foundFile) (adoption, error) {
 	a := adoption{AdoptItem: AdoptItem{Service: cl.name, Container: cl.container.Name, Kind: cl.kind, Found: foundBy(cl),
 		Image: cl.container.Image, Commit: cl.container.Labels[labelCommit]}}
-	if dv, ok := rowOf[DefinitionVersion](c, definitionsTable, cl.name); ok {
+	if dv, err := c.definitionOf(cl.name); err == nil {
 		a.Adopted, a.def = true, dv.Definition
 		return a, nil
 	}

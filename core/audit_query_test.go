@@ -184,7 +184,9 @@ func TestASlowFollowerOfTheAuditEndsUpWithWhatIsTrue(t *testing.T) {
 	ctx, cancel := context.WithCancel(as(t, RoleViewer))
 	defer cancel()
 	act := func(target string) { _, _ = EndSession.Run(as(t, RoleAdmin), c, EndSessionIn{target}) }
-	go func() { // ends before the loop below does
+	first := make(chan struct{})
+	go func() {
+		defer close(first)
 		eventually(t, "somebody follows", func() bool { return c.state.hub.Subscribers() == 1 })
 		act("first")
 	}()
@@ -192,6 +194,7 @@ func TestASlowFollowerOfTheAuditEndsUpWithWhatIsTrue(t *testing.T) {
 	for e := range FollowAudit.Run(ctx, c, struct{}{}) {
 		latest[e.ID] = e.Outcome
 		if len(latest) == 1 && e.Outcome == OutcomeOpen { // 400 actions while this reader is slow
+			<-first // it has its outcome: else the reader could be done before that
 			for range 400 {
 				act("nothing")
 			}

@@ -13,6 +13,7 @@ const (
 	maxBuilds     = 500 // listed
 	keptBuilds    = 100 // of one service, whose rows and output are kept
 	forgetEvery   = 5 * time.Second
+	lastLayerWait = 15 * time.Second // after the end of a build, until the engine has surely ended it too
 )
 
 // Validate refuses a limit out of bounds.
@@ -108,7 +109,7 @@ func (c *Core) forgetOnce(ctx context.Context) bool {
 		if b.Gone || b.State == BuildDone || b.Plane != c.charter.Name || c.jobs.runs(b.Job) {
 			continue
 		}
-		if b.Gone = b.State != BuildRunning && c.dropImage(ctx, b.Tag); !b.Gone {
+		if b.Gone = b.State != BuildRunning && c.dropLeft(ctx, b); !b.Gone {
 			done = false
 			continue
 		}
@@ -118,6 +119,26 @@ func (c *Core) forgetOnce(ctx context.Context) bool {
 		}
 	}
 	return done
+}
+
+// dropLeft takes away what a build that was not done left on the engine, and tells whether nothing more is to come: an engine whose
+// client has died may be making the last layer, which then has no name.
+func (c *Core) dropLeft(ctx context.Context, b Build) bool {
+	if !c.dropImage(ctx, b.Tag) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, buildCleanWait)
+	defer cancel()
+	images, err := c.docker.Images(ctx)
+	if err != nil {
+		return false
+	}
+	for _, image := range images {
+		if len(image.Tags) == 0 && image.UsedBy == 0 && image.Labels[labelBuild] == b.ID && !c.dropImage(ctx, image.ID) {
+			return false
+		}
+	}
+	return c.now().Sub(b.Ended) >= lastLayerWait
 }
 
 // oldBuilds are the rows of a service's builds that make room for more, whose output goes with them. A build whose image

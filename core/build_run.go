@@ -202,7 +202,7 @@ func (b *building) build(ctx context.Context) (string, error) {
 	}
 	spec := BuildSpec{Context: tar, Dockerfile: dockerfile, Args: withCommit(b.src.Args, b.row.Commit.SHA), Labels: imageLabels(b.row, b.c.now()), Tag: b.row.Tag,
 		Fresh: b.row.Fresh, Memory: b.c.buildMemory()}
-	image, err := b.c.ship.Images.BuildImage(ctx, spec, b.print)
+	image, err := b.whileRoom(ctx, func(ctx context.Context) (string, error) { return b.c.ship.Images.BuildImage(ctx, spec, b.print) })
 	return image, errors.Join(err, tar.Close())
 }
 

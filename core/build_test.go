@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
@@ -275,6 +276,27 @@ func TestABuildThatThePlaneEndedIsDecidedAsInterrupted(t *testing.T) {
 	if b := y.builds()[0]; b.State != core.BuildInterrupted || b.Ended.IsZero() {
 		t.Fatalf("got %+v", b)
 	}
+}
+
+func TestAnImageThatABuildLeftWithoutANameGoesEvenWhenTheEngineEndsItLate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		left := core.Build{ID: "0190c5a0-0000-7000-8000-0123456789ab", Service: "web", Plane: core.ManagerName, State: core.BuildRunning,
+			Started: time.Now().Add(-time.Minute), Tag: "matrx/web:0123456789ab", Job: "gone"}
+		y := newYard(t, func(y *yard) { y.put("builds", left.ID, left) })
+		y.wait(5*time.Second, "its decision", func() bool { return y.builds()[0].State == core.BuildInterrupted })
+		synctest.Wait() // it has been looked for once
+		nameless := "sha256:" + strings.Repeat("b", 64)
+		other := "sha256:" + strings.Repeat("c", 64)
+		y.engine.AddImage(core.Image{ID: nameless, Labels: map[string]string{"com.matrx.build": left.ID}})
+		y.engine.AddImage(core.Image{ID: other, Labels: map[string]string{"com.matrx.build": "another"}})
+		y.wait(time.Minute, "nothing to be left", func() bool { return y.builds()[0].Gone })
+		if _, err := y.engine.ImageDetail(t.Context(), nameless); core.CodeOf(err) != core.CodeNotFound {
+			t.Errorf("the image of the build: %v", err)
+		}
+		if _, err := y.engine.ImageDetail(t.Context(), other); err != nil {
+			t.Errorf("the image of another build: %v", err)
+		}
+	})
 }
 
 func TestABuildThatACrashLeftRunningIsDecidedAtStartAndItsImageGoes(t *testing.T) {

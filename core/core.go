@@ -79,6 +79,7 @@ type Core struct {
 	state    *state
 	late     lateOutcomes
 	services *services
+	looks    *routeLooks
 	jobs     *jobs
 	deploys  *deploys
 	access   *access
@@ -115,7 +116,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c.cancel = cancel
 	c.shared = newSharing(c)
 	c.deploys = newDeploys(c)
-	c.jobs, c.access, c.shells, c.services = newJobs(c), newAccess(c), newShells(c), newServices(c, p)
+	c.jobs, c.access, c.shells, c.services, c.looks = newJobs(c), newAccess(c), newShells(c), newServices(c, p), newRouteLooks()
 	c.alerts = newAlerts(c)
 	c.applySettings()
 	c.deploys.findOpen()
@@ -186,7 +187,10 @@ func (c *Core) interruptOpen(ctx context.Context, left []string) bool {
 func (c *Core) keepRecording(ctx context.Context, left []string, decided bool) {
 	tick := time.NewTicker(recordEvery)
 	defer tick.Stop()
-	for {
+	for n := 0; ; n++ {
+		if n%6 == 0 {
+			c.services.noteRemovals(c.openRemovals())
+		}
 		if err := c.keepHiddenEnvs(ctx); err != nil {
 			c.log.Debug("a version of an env is hidden by another one of its number", "err", err)
 		}

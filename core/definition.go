@@ -114,6 +114,10 @@ type DefinitionVersion struct {
 	By      string    `json:"by"`
 	Text    string    `json:"text"` // the compose file as it was given
 	Adopted bool      `json:"adopted,omitempty"`
+	// Removal says that it is being removed, or was. A removed one stays as a row: the other control plane may have an older one.
+	Removal *Removal `json:"removal,omitempty"`
+	// Since is when a service of this name was removed last. What was released before is not this one's.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Definitions reads and writes compose files.
@@ -123,4 +127,7 @@ type Definitions interface {
 	Parse(file string, text []byte, vars map[string]string) ([]Definition, error)
 	// Render writes a definition as a compose file with every value resolved, so that docker compose can start it by hand.
 	Render(d Definition) ([]byte, error)
+	// Write writes a definition as a compose file that a person edits: as Render does, but without the labels that are made of
+	// it. What Parse makes of it is the same definition.
+	Write(d Definition) ([]byte, error)
 }

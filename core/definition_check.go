@@ -86,7 +86,7 @@ func (c *Core) foreignMount(d, other Definition) string {
 
 // checkUnique refuses what another definition has already: a domain, a container's name, a port of the host, a folder.
 func (c *Core) checkUnique(d Definition) error {
-	for _, other := range rowsOf[DefinitionVersion](c, definitionsTable) {
+	for _, other := range c.definitions() {
 		if other.Service == d.Service {
 			continue
 		}

@@ -24,9 +24,12 @@ func (c *Core) writeFolder(ctx context.Context, d Definition, env map[string]str
 		return err
 	}
 	name := FolderOf(d) + "/" + dotEnvFile
-	if len(env) == 0 && c.newestEnv(d.Service).Version == 0 {
-		_, err := c.ship.Folders.ReadFile(name)
-		if CodeOf(err) != CodeNotFound { // the store never had its env: what somebody wrote there is all there is
+	if len(env) == 0 {
+		old, err := c.ship.Folders.ReadFile(name)
+		switch {
+		case err == nil && !bytes.HasPrefix(old, []byte(dotEnvMark)): // the store has no env: what somebody wrote there is all there is
+			return nil
+		case err != nil && CodeOf(err) != CodeNotFound:
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -18,6 +19,10 @@ const maxDefinitionText = 256 << 10
 // definitionOf gives the newest definition of a service.
 func (c *Core) definitionOf(service string) (DefinitionVersion, error) {
 	dv, ok := rowOf[DefinitionVersion](c, definitionsTable, service)
+	if ok && dv.isRemoved() {
+		return DefinitionVersion{}, Errorf(CodeNotFound, "%s has no definition: %s removed it at %s. Take over what runs: adopt %s. Or set a new one: definition set < docker-compose.yml",
+			shortText(service), shortText(dv.By), dv.At.UTC().Format("2006-01-02 15:04 UTC"), shortText(service))
+	}
 	if !ok {
 		return DefinitionVersion{}, Errorf(CodeNotFound, "%s has no definition. Take over what runs: adopt %s. Or set one: definition set < docker-compose.yml", shortText(service), shortText(service))
 	}
@@ -67,7 +72,7 @@ func (c *Core) parseDefinitions(file string, text []byte, vars map[string]string
 }
 
 func listDefinitions(_ context.Context, c *Core, _ struct{}) ([]DefinitionVersion, error) {
-	return rowsOf[DefinitionVersion](c, definitionsTable), nil
+	return c.definitions(), nil
 }
 
 func showDefinition(_ context.Context, c *Core, in ServiceIn) (DefinitionView, error) {
@@ -85,8 +90,24 @@ func (c *Core) viewDefinition(dv DefinitionVersion) (DefinitionView, error) {
 		return view, nil
 	}
 	text, err := c.ship.Definitions.Render(dv.Definition)
-	view.Rendered = string(text)
+	if err == nil {
+		view.Rendered = string(text)
+		view.Editable, err = c.editable(dv)
+	}
 	return view, err
+}
+
+// editable is a definition as a compose file that can be set again. What was given is not always one: an adopted file may be a
+// rendered one, whose labels fit nothing but itself, and a file may have variables whose values came from beside it.
+func (c *Core) editable(dv DefinitionVersion) (string, error) {
+	if text := []byte(dv.Text); len(text) > 0 && !bytes.HasPrefix(text, derivedMark) {
+		defs, err := c.ship.Definitions.Parse("definition", text, nil)
+		if err == nil && len(defs) == 1 && reflect.DeepEqual(c.placed(defs[0]), dv.Definition) {
+			return dv.Text, nil
+		}
+	}
+	text, err := c.ship.Definitions.Write(dv.Definition)
+	return string(text), err
 }
 
 // Validate refuses what cannot be a definition.
@@ -115,7 +136,13 @@ func setDefinition(ctx context.Context, c *Core, in DefinitionIn) (DefinitionVie
 	if len(defs) != 1 {
 		return DefinitionView{}, Errorf(CodeInvalid, "The file has %d services; a definition is one. Set each by itself.", len(defs))
 	}
-	dv, err := c.storeDefinition(ctx, DefinitionVersion{Definition: c.placed(defs[0]), Text: in.Text}, in.Version)
+	next := DefinitionVersion{Definition: c.placed(defs[0]), Text: in.Text}
+	if old, err := c.definitionOf(next.Service); err == nil && reflect.DeepEqual(old.Definition, next.Definition) {
+		if shown, err := c.editable(old); err == nil && shown == in.Text { // what was printed and is set again changes nothing
+			next.Text, next.Adopted = old.Text, old.Adopted
+		}
+	}
+	dv, err := c.storeDefinition(ctx, next, in.Version)
 	if err != nil {
 		return DefinitionView{}, err
 	}
@@ -138,12 +165,15 @@ func (c *Core) storeDefinition(ctx context.Context, dv DefinitionVersion, base i
 	switch {
 	case base > 0 && old.Version != base:
 		return DefinitionVersion{}, Errorf(CodeConflict, "The definition of %s is at version %d by %s; this edit began from version %d. Read it again and repeat the edit.", dv.Service, old.Version, old.By, base)
-	case found && reflect.DeepEqual(old.Definition, dv.Definition) && old.Text == dv.Text:
+	case old.Removal != nil && !old.isRemoved() && c.ship.Locks != nil && c.ship.Locks.Holder(dv.Service) != "":
+		return DefinitionVersion{}, Errorf(CodeConflict, "%s is being removed (%s). Wait until that is over, or cancel it: job-cancel %s", dv.Service, cutLine(c.ship.Locks.Holder(dv.Service)), old.Removal.Job)
+	case found && old.Removal == nil && reflect.DeepEqual(old.Definition, dv.Definition) && old.Text == dv.Text:
 		return old, nil
 	}
-	dv.Version, dv.At, dv.By = old.Version+1, c.now().UTC(), ActorFrom(ctx).Name
-	if !dv.At.After(old.At) { // the newer row wins, also beside a clock that stands
-		dv.At = old.At.Add(1)
+	dv.Version, dv.At, dv.By = old.Version+1, laterThan(old.At, c.now()), ActorFrom(ctx).Name
+	dv.Since = old.Since
+	if old.isRemoved() && !old.Removal.KeepContainer {
+		dv.Since = old.At
 	}
 	return dv, c.commit(ctx, edit{definitionsTable, dv.Service, dv})
 }

@@ -143,8 +143,10 @@ func (r *deployRun) ensure(ctx context.Context) error {
 	if r.def.Project != "" {
 		labels[labelProject] = r.def.Project
 	}
+	of := maps.Clone(labels)
+	of[labelService] = r.row.Service // whose deployment made it
 	for _, n := range r.def.Networks {
-		if err := r.c.ship.Maker.EnsureNetwork(ctx, n.Name, n.Internal, maps.Clone(labels)); err != nil {
+		if err := r.c.ship.Maker.EnsureNetwork(ctx, n.Name, n.Internal, maps.Clone(of)); err != nil {
 			return err
 		}
 	}

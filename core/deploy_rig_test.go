@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ type deployRig struct {
 	next    *core.RouteRule   // the definition's; nil: that of the container that runs at first
 	direct  bool              // the container that runs at first is routed past the switch
 	further map[string]string // labels of that container
+	counted *atomic.Int64 // how often Traefik was asked for its routes; nil counts nothing
 }
 
 // newDeployRig opens a plane beside which version 1 of "web" runs, as if nobody had ever deployed it.
@@ -107,8 +109,12 @@ func (r *deployRig) deployParts(g *gate) core.Parts {
 	p.Docker = gatedDocker{r.engine, g}
 	p.Journal = gatedJournal{r.journal, g}
 	p.Proxy = switchProxy{r}
+	if r.counted != nil {
+		p.Proxy = countedProxy{p.Proxy, r.counted}
+	}
 	p.Ship = r.ship.Parts(compose.New())
 	p.Ship.Maker, p.Ship.Images = gatedMaker{r.engine, g}, gatedImages{r.engine, g}
+	p.Ship.Folders = gatedFolders{p.Ship.Folders, g}
 	p.Ship.Switch, p.Ship.Locks = gatedSwitch{r.ship.Switch, g}, gatedLocks{r.ship.Locks, g}
 	return p
 }
@@ -511,6 +517,19 @@ func (m gatedMaker) CreateContainer(ctx context.Context, spec core.ContainerSpec
 
 func (m gatedMaker) RenameContainer(ctx context.Context, id, name string) error {
 	return m.g.pass("RenameContainer", func() error { return m.Maker.RenameContainer(ctx, id, name) })
+}
+
+func (m gatedMaker) RemoveNetwork(ctx context.Context, name string) error {
+	return m.g.pass("RemoveNetwork", func() error { return m.Maker.RemoveNetwork(ctx, name) })
+}
+
+type gatedFolders struct {
+	core.FolderWriter
+	g *gate
+}
+
+func (f gatedFolders) Remove(name string) error {
+	return f.g.pass("Folders.Remove", func() error { return f.FolderWriter.Remove(name) })
 }
 
 type gatedImages struct {

@@ -247,7 +247,17 @@ func TestImagesThatAReleaseInReachNeedsAreKeptAndOthersGo(t *testing.T) {
 				t.Errorf("release %d of %s: image here: %v", i, v.Commit.Subject, v.ImageHere)
 			}
 		}
+		r.engine.Fail("Images", core.Errorf(core.CodeUnavailable, "No answer."))
+		for _, v := range r.releases() {
+			if v.ImageHere || v.ImageGone || !strings.Contains(v.Note, "not known: No answer.") {
+				t.Errorf("while the engine does not answer: here %v, gone %v, %q", v.ImageHere, v.ImageGone, v.Note)
+			}
+		}
+		r.engine.Fail("Images", nil)
 		old := r.releases()[4]
+		if !old.ImageGone {
+			t.Errorf("%+v", old)
+		}
 		job, err := core.Rollback.Run(r.as(core.RoleOperator), r.core, core.RollbackIn{ServiceIn: webIn(), Release: old.ID})
 		if err != nil {
 			t.Fatal(err)

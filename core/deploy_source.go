@@ -170,7 +170,7 @@ func (r *deployRun) define(ctx context.Context) error {
 	switch {
 	case r.back != nil:
 		r.def = r.back.Definition
-		r.env, version, err = r.c.envAt(row.Service, r.back.EnvVersion)
+		r.env, version, err = r.c.envOf(*r.back)
 	case row.Commit.SHA == "":
 		r.def = r.stored.Definition
 		r.env, version, err = r.c.envFor(row.Service, 0)
@@ -195,7 +195,7 @@ func (r *deployRun) define(ctx context.Context) error {
 	r.twice = !stopFirst(r.def) || !r.oldRan
 	r.next = Release{
 		ID: uuid.Must(uuid.NewV7()).String(), Service: row.Service, Plane: r.c.charter.Name, Image: r.image.ID,
-		Definition: r.def, EnvVersion: version.Version, Commit: row.Commit, Build: row.Build,
+		Definition: r.def, EnvVersion: version.Version, EnvMark: markOf(version), Commit: row.Commit, Build: row.Build,
 	}
 	r.next.Tag = releaseTag(row.Service, r.next.ID)
 	r.update(func(row *Deployment) { row.To, row.Env = r.next.ID, version.Version })

@@ -68,7 +68,7 @@ func rollback(ctx context.Context, c *Core, in RollbackIn) (Job, error) {
 	if err != nil {
 		return Job{}, err
 	}
-	if _, _, err := c.envAt(in.Service, release.EnvVersion); err != nil {
+	if _, _, err := c.envOf(release); err != nil {
 		return Job{}, Errorf(CodeOf(err), "The env of that release cannot be read, so nothing was done. %w", err)
 	}
 	back := release.Definition
@@ -97,9 +97,10 @@ func (c *Core) deployable(service string) (DefinitionVersion, error) {
 	if err != nil {
 		return DefinitionVersion{}, err
 	}
-	if stored.Container == "" {
-		stored.Container = stored.Service
+	if stored.Removal != nil {
+		return DefinitionVersion{}, Errorf(CodeConflict, "%s is being removed, or its removal did not come to its end. Finish it: definition remove %s. Or keep it: set its definition again (definition set), then deploy it.", service, service)
 	}
+	stored.Container = containerName(stored)
 	return stored, c.canRoute(stored.Definition)
 }
 
@@ -130,6 +131,10 @@ func (c *Core) newDeployRun(ctx context.Context, kind string, stored DefinitionV
 func (c *Core) startDeployment(ctx context.Context, kind string, r *deployRun) (Job, error) {
 	free, err := c.hold(ctx, r.row.Kind, r.row.Service)
 	if err != nil {
+		return Job{}, err
+	}
+	if _, err := c.deployable(r.row.Service); err != nil { // whoever had the lock may have removed it
+		free()
 		return Job{}, err
 	}
 	job, err := c.jobs.start(ctx, kind, r.row.Service, func(ctx context.Context, j *jobRun) error {
@@ -173,7 +178,7 @@ func (c *Core) envSafe(in DeployIn) error {
 	if in.EnvGone || len(version.Names) > 0 || !ok || last.EnvVersion == 0 {
 		return nil
 	}
-	_, before, err := c.envAt(in.Service, last.EnvVersion)
+	_, before, err := c.envOf(last)
 	if err == nil && len(before.Names) == 0 {
 		return nil
 	}

@@ -82,3 +82,29 @@ func TestTheEnvOfAServiceThatTheOtherPlaneLooksAfterIsLeftToIt(t *testing.T) {
 		t.Errorf("%d versions", len(versions))
 	}
 }
+
+func TestAReleaseHasTheEnvItRanWithAlsoWhenItsNumberBecameThatOfAnother(t *testing.T) {
+	now := time.Now()
+	w := clashing(t, "s", now, now.Add(time.Minute)) // the Deploy Server's version 1 is newer, and is seen as version 1
+	w.ship.Sealer = mirror{}
+	c := w.open(t)
+	var ours EnvVersion
+	body, ok := c.state.body(envTable, envKey("s", 1))
+	if !ok || json.Unmarshal(body, &ours) != nil {
+		t.Fatal("our version is gone")
+	}
+	eventually(t, "the hidden version has a number of its own", func() bool { return len(c.envVersions("s")) == 3 })
+	for name, rel := range map[string]Release{"manager": {Service: "s", EnvVersion: 1, EnvMark: envDigest(ours)}, "deploy": {Service: "s", EnvVersion: 1, EnvMark: envDigest(c.envVersions("s")[0])}} {
+		if values, _, err := c.envOf(rel); err != nil || values["OF"] != name {
+			t.Errorf("the release of the %s has the env %v, %v", name, values, err)
+		}
+	}
+	_, _, err := c.envOf(Release{Service: "s", EnvVersion: 1, EnvMark: "0123"})
+	wantCode(t, err, CodeNotFound, "both control planes had made one")
+	if values, _, err := c.envOf(Release{Service: "s", EnvVersion: 1}); err != nil || values["OF"] != "deploy" {
+		t.Errorf("a release without a digest: %v, %v", values, err)
+	}
+	if values, _, err := c.envOf(Release{Service: "s"}); err != nil || len(values) > 0 {
+		t.Errorf("a release without an env: %v, %v", values, err)
+	}
+}

@@ -159,10 +159,13 @@ func (r *envReader) bad(what string) error {
 	return Errorf(CodeInvalid, "Line %d of the .env text %s. Write NAME=VALUE, and values with blanks at their ends, # or several lines in quotes.", r.line, what)
 }
 
+// dotEnvMark is how a rendered .env begins.
+const dotEnvMark = "# Written by matrx-ship from its store"
+
 // renderEnvFile writes values as a .env file that parseEnvFile and docker compose read back as they are.
 func renderEnvFile(values map[string]string) []byte {
 	var b strings.Builder
-	b.WriteString("# Written by matrx-ship from its store; changes here are lost. Use: env set\n")
+	b.WriteString(dotEnvMark + "; changes here are lost. Use: env set\n")
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		b.WriteString(name + "=" + quoteEnv(values[name]) + "\n")
 	}

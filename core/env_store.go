@@ -152,16 +152,17 @@ func (c *Core) oldEnvs(service string) []edit {
 	if over <= 0 {
 		return nil
 	}
-	needed := map[int]bool{}
+	needed, marks := map[int]bool{}, map[string]bool{}
 	for _, r := range rowsOf[Release](c, releasesTable) {
 		if r.Service == service {
 			needed[r.EnvVersion] = true
+			marks[r.EnvMark] = true
 		}
 	}
 	var edits []edit
 	for _, v := range versions[:over] {
 		key := envKey(service, v.Version)
-		if _, _, own := get[EnvVersion](c.state, envTable, key); own && !needed[v.Version] {
+		if _, _, own := get[EnvVersion](c.state, envTable, key); own && !needed[v.Version] && (v.Keeps == "" || !marks[v.Keeps]) {
 			edits = append(edits, edit{envTable, key, nil})
 		}
 	}
@@ -171,13 +172,13 @@ func (c *Core) oldEnvs(service string) []edit {
 // adoptedNote begins the note of a version that an adoption made.
 const adoptedNote = "adopted: "
 
-// importEnv makes the values that a container has the first version of its service's env: an adoption. One that says the
-// same already is left as it is; another one is CodeConflict. Without values nothing is kept.
+// importEnv makes the values that a container has the first version of its service's env, or the first after one without
+// variables: an adoption. One that says the same already is left as it is; another one is CodeConflict. Without values nothing is kept.
 func (c *Core) importEnv(ctx context.Context, service string, values map[string]string) (EnvVersion, error) {
 	c.envs.Lock()
 	defer c.envs.Unlock()
 	base := c.newestEnv(service)
-	if base.Version == 0 && len(values) == 0 {
+	if len(base.Names) == 0 && len(values) == 0 {
 		return base, nil
 	}
 	if base.Version == 0 {
@@ -185,6 +186,8 @@ func (c *Core) importEnv(ctx context.Context, service string, values map[string]
 	}
 	content, err := c.unsealEnv(base)
 	switch {
+	case err == nil && len(base.Names) == 0: // it was removed, and is taken over again
+		return c.writeEnv(ctx, base, values, content.MarkKey, adoptedNote+countOf(len(values), "variable"))
 	case err != nil:
 		return EnvVersion{}, err
 	case maps.Equal(content.Values, values):

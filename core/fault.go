@@ -46,6 +46,7 @@ type faultInput struct {
 	journal  JournalHead
 	logs     LogStats
 	switches map[string]string // what is wrong with switch files, by service
+	removals map[string]string // removals that nobody goes on with, by service
 	sharing  []string          // what keeps the planes from seeing the same
 }
 
@@ -91,6 +92,7 @@ func faultsOf(in faultInput) []faultFact {
 	facts = append(facts, keepingFaults(in)...)
 	facts = append(facts, serverFaults(in.host)...)
 	facts = append(facts, switchFaults(in)...)
+	facts = append(facts, removalFaults(in)...)
 	for _, k := range in.rows {
 		facts = append(facts, serviceFaults(in, k)...)
 	}

@@ -181,7 +181,16 @@ func (js *jobs) interrupt(ctx context.Context) error {
 		}
 	}
 	js.mu.Unlock()
-	return js.save(withRelief(WithActor(ctx, js.c.systemActor()), true), left...)
+	ctx = withRelief(WithActor(ctx, js.c.systemActor()), true)
+	for i, job := range left {
+		if job.Kind == removeDefinitionKind {
+			var err error
+			if left[i], err = js.c.interruptedRemoval(ctx, job); err != nil {
+				return err
+			}
+		}
+	}
+	return js.save(ctx, left...)
 }
 
 // close cancels every job and waits a bounded time for them to end.

@@ -35,6 +35,8 @@ type Maker interface {
 	WaitContainer(ctx context.Context, id string) (code int, err error)
 	// EnsureNetwork makes a bridge network unless there is one of that name.
 	EnsureNetwork(ctx context.Context, name string, internal bool, labels map[string]string) error
+	// RemoveNetwork removes a network. One that a container is in is CodeConflict; one that is not there is CodeNotFound.
+	RemoveNetwork(ctx context.Context, name string) error
 	// EnsureVolume makes a volume unless there is one of that name.
 	EnsureVolume(ctx context.Context, name string, labels map[string]string) error
 }

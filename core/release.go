@@ -12,8 +12,9 @@ type Release struct {
 	Image      string     `json:"image"` // id
 	Tag        string     `json:"tag"`   // that keeps the image on the engine
 	Definition Definition `json:"definition"`
-	EnvVersion int        `json:"env_version"` // 0: no env in the store
-	Commit     Commit     `json:"commit"`      // SHA is empty for an image that was not built here, or from a dirty tree
+	EnvVersion int        `json:"env_version"`        // 0: no env in the store
+	EnvMark    string     `json:"env_mark,omitempty"` // digest of that version: its number alone may be that of two
+	Commit     Commit     `json:"commit"`             // SHA is empty for an image that was not built here, or from a dirty tree
 	Build      string     `json:"build,omitempty"`
 	Unsure     string     `json:"unsure,omitempty"` // what of it is not known for certain: it was recorded from a container that was not deployed
 }
@@ -23,6 +24,7 @@ type ReleaseView struct {
 	Release
 	Running   bool         `json:"running"`
 	ImageHere bool         `json:"image_here"` // the engine has its image
+	ImageGone bool         `json:"image_gone"` // the engine has answered, and does not have it; neither: that is not known
 	EnvHere   bool         `json:"env_here"`   // its env version can be decrypted
 	Diff      []ChangeItem `json:"diff"`       // from what runs now to this one
 	Note      string       `json:"note,omitempty"`

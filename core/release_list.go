@@ -12,7 +12,7 @@ const Undone = "A rollback brings back image, definition and env. It does not un
 func listReleases(ctx context.Context, c *Core, in ServiceIn) ([]ReleaseView, error) {
 	releases := c.releasesOf(in.Service)
 	svc, detail, err := c.services.find(in.Service)
-	if err != nil && len(releases) == 0 {
+	if _, undefined := c.definitionOf(in.Service); err != nil && undefined != nil && len(releases) == 0 {
 		return nil, err
 	}
 	running, known := runningRelease(releases, detail.Container)
@@ -20,13 +20,14 @@ func listReleases(ctx context.Context, c *Core, in ServiceIn) ([]ReleaseView, er
 	views := make([]ReleaseView, 0, len(releases))
 	for _, rel := range releases {
 		v := ReleaseView{Release: rel, Running: known && rel.ID == running.ID && !svc.Missing, ImageHere: here[rel.Image], Note: problem}
-		_, version, err := c.envAt(in.Service, rel.EnvVersion)
+		v.ImageGone = problem == "" && !v.ImageHere
+		_, version, err := c.envOf(rel)
 		v.EnvHere = err == nil
 		switch {
 		case v.Running:
 		case err != nil:
 			v.Note = "Its env cannot be read: " + MessageOf(err)
-		case problem == "" && !v.ImageHere:
+		case v.ImageGone:
 			v.Note = "Its image is no longer on the engine: deploy its commit instead."
 		default:
 			v.Note = joinWords(Undone, rel.Unsure, problem)
@@ -76,8 +77,8 @@ func (c *Core) diffReleases(service string, from, to Release, version EnvVersion
 		items = append(items, ChangeItem{ChangeImage, "image " + ShortID(from.Image) + " to " + ShortID(to.Image), NeedsDeploy})
 	}
 	items = append(items, diffDefinitions(from.Definition, to.Definition)...)
-	if from.EnvVersion != to.EnvVersion {
-		if _, before, err := c.envAt(service, from.EnvVersion); err == nil {
+	if from.EnvVersion != to.EnvVersion || from.EnvMark != to.EnvMark {
+		if _, before, err := c.envOf(from); err == nil {
 			items = append(items, diffEnv(before, version)...)
 		}
 	}

@@ -10,9 +10,11 @@ import (
 )
 
 // releasesOf are the releases of a service that have run, newest first.
+// Those of a service of the same name that was removed are none of them: a rollback would bring back another service.
 func (c *Core) releasesOf(service string) []Release {
+	defined, _ := c.definitionOf(service)
 	list := slices.DeleteFunc(rowsOf[Release](c, releasesTable), func(rel Release) bool {
-		return rel.Service != service || rel.At.IsZero()
+		return rel.Service != service || rel.At.IsZero() || !rel.At.After(defined.Since)
 	})
 	slices.SortStableFunc(list, func(a, b Release) int { return b.At.Compare(a.At) })
 	return list
@@ -65,23 +67,24 @@ func (c *Core) releaseOf(ctx context.Context, stored DefinitionVersion, d Contai
 	return rel, c.commit(ctx, edit{releasesTable, rel.ID, rel})
 }
 
-// envOfContainer is the version of the env that a container was made with. One that no deployment had made has what its adoption
-// took in as the first version, whatever its label says.
+// envOfContainer is the version of the env that a container was made with. One that no deployment had made has what its last
+// adoption took in, whatever its label says.
 func (c *Core) envOfContainer(service string, d ContainerDetail) int {
 	n, err := strconv.Atoi(d.Labels[labelEnv])
 	if err == nil && n > 0 {
 		return n
 	}
-	first, ok := rowOf[EnvVersion](c, envTable, envKey(service, 1))
-	if ok && d.Labels[labelDeployment] == "" && strings.HasPrefix(first.Note, adoptedNote) {
-		return 1
+	for _, v := range slices.Backward(c.envVersions(service)) {
+		if d.Labels[labelDeployment] == "" && strings.HasPrefix(v.Note, adoptedNote) {
+			return v.Version
+		}
 	}
 	return 0
 }
 
 // same is true for releases that make equal containers: the same was deployed again.
 func (rel Release) same(other Release) bool {
-	return rel.Image == other.Image && rel.EnvVersion == other.EnvVersion && rel.Definition.Hash() == other.Definition.Hash()
+	return rel.Image == other.Image && rel.EnvVersion == other.EnvVersion && (rel.EnvMark == other.EnvMark || rel.EnvMark == "" || other.EnvMark == "") && rel.Definition.Hash() == other.Definition.Hash()
 }
 
 // releaseToReturnTo finds the release that a rollback names: by its id, or the newest one that differs from the running one.

@@ -53,11 +53,13 @@ type services struct {
 	mu       sync.Mutex // guards everything below
 	board    *board
 	engine   EngineState
-	learned  time.Time // when the engine was last asked about itself
+	list     []Container // as the engine gave it last
+	learned  time.Time   // when the engine was last asked about itself
 	usage    hostUsage
 	faults   faultAges
 	doubt    doubt
 	switches map[string]string  // what is wrong with switch files, by service
+	removals map[string]string  // removals that nobody goes on with, by service
 	tracks   map[string]tracked // by container
 	last     *Snapshot
 	stale    bool // last does not show what is known
@@ -217,7 +219,7 @@ func (s *services) snapshot() *Snapshot {
 	}
 	snap.Faults = s.faults.age(now, faultsOf(faultInput{
 		now: now, charter: s.charter, engine: s.engine, rows: s.board.rows, host: s.usage.newest, journal: head, logs: logs,
-		switches: s.switches, sharing: sharing,
+		switches: s.switches, removals: s.removals, sharing: sharing,
 	}))
 	sortServices(snap.Services, snap.Faults)
 	s.last, s.stale = snap, false

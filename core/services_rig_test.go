@@ -29,6 +29,8 @@ type planeRig struct {
 	proxy   *scriptedProxy
 	root    string // MATRX_ROOT
 	ship    core.ShipParts
+	disks   core.FileSystems // nil: the surroundings'
+	real    core.Docker      // instead of engine
 	surroundings
 }
 
@@ -62,9 +64,16 @@ func (r *planeRig) parts() core.Parts {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	disks, engine := r.disks, r.real
+	if disks == nil {
+		disks = r
+	}
+	if engine == nil {
+		engine = r.engine
+	}
 	return core.Parts{
-		Config: cfg, Charter: core.ManagerCharter(), Version: "test", Journal: r.journal, Docker: r.engine, Usage: r.engine,
-		Logs: r.logs, Collect: r.collect, Prober: r.prober, Proxy: r.proxy, Host: r, Disks: r, Net: r, Ship: r.ship,
+		Config: cfg, Charter: core.ManagerCharter(), Version: "test", Journal: r.journal, Docker: engine, Usage: r.engine,
+		Logs: r.logs, Collect: r.collect, Prober: r.prober, Proxy: r.proxy, Host: r, Disks: disks, Net: r, Ship: r.ship,
 		Docs: fstest.MapFS{"010-start.md": {Data: []byte("# Start\n")}}, Log: slog.New(slog.DiscardHandler),
 	}
 }

@@ -58,7 +58,7 @@ func (d *deploys) keep(ctx context.Context) {
 	ctx = withRelief(WithActor(ctx, d.c.systemActor()), true)
 	var searched time.Time // the other control plane may die for good at any time
 	for {
-		if d.c.now().Sub(searched) >= settleIdle && d.findStrays(ctx) == nil {
+		if d.c.now().Sub(searched) >= settleIdle && d.findStrays() {
 			searched = d.c.now()
 		}
 		d.settleLeft(ctx)
@@ -80,14 +80,14 @@ func (d *deploys) open() bool {
 }
 
 // findStrays notes services with containers that a deployment made beside the service's own. One that is under way holds the lock,
-// so that it is left alone: should it die, the next look finds what it left.
-func (d *deploys) findStrays(ctx context.Context) error {
+// so that it is left alone: should it die, the next look finds what it left. It is false while the engine does not answer.
+func (d *deploys) findStrays() (looked bool) {
 	if d.c.ship.Maker == nil || d.c.ship.Locks == nil {
-		return nil
+		return true
 	}
-	list, err := d.c.services.containers(ctx)
-	if err != nil {
-		return err
+	list, known := d.c.services.listedLast()
+	if !known {
+		return false
 	}
 	for _, c := range list {
 		base, mark := cutMark(c.Name)
@@ -97,7 +97,7 @@ func (d *deploys) findStrays(ctx context.Context) error {
 			d.leaveBehind(service, base, "")
 		}
 	}
-	return nil
+	return true
 }
 
 // settleLeft tries to settle everything that is left, once, some services at a time.
@@ -204,7 +204,7 @@ func (d *deploys) complete(ctx context.Context, row Deployment) {
 	if row.State != DeployDone || !ok {
 		return
 	}
-	env, _, err := d.c.envAt(row.Service, release.EnvVersion)
+	env, _, err := d.c.envOf(release)
 	if err == nil {
 		err = d.c.writeFolder(ctx, release.Definition, env)
 	}

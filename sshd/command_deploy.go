@@ -225,7 +225,7 @@ func releaseState(r core.ReleaseView) string {
 	switch {
 	case r.Running:
 		return "runs"
-	case !r.ImageHere:
+	case r.ImageGone:
 		return "image is gone"
 	case !r.EnvHere:
 		return "env cannot be read"

@@ -11,7 +11,10 @@ import (
 func stateCommands() []command {
 	return []command{
 		{"routes", "[SERVICE]", "Show what Traefik really routes, and probe it", nil, runRoutes},
-		{"definition", "[SERVICE] | set", "List definitions, show one, or set one from a compose file on standard input", func(k *call) {
+		{"definition", "[SERVICE] | set | remove SERVICE", "List definitions, show one, set one from a compose file on standard input, or remove a service with its definition", func(k *call) {
+			k.flags.StringVar(&k.opt.confirm, "confirm", "", "with remove: the service's name again; without it nothing is removed")
+			k.flags.BoolVar(&k.opt.keep, "keep-container", false, "with remove: what runs goes on as it is")
+			k.flags.BoolVar(&k.opt.plan, "plan", false, "with remove: only say what goes and what stays")
 			k.flags.BoolVar(&k.opt.rendered, "rendered", false, "as it lies in the service's folder, with every value filled in")
 			k.flags.IntVar(&k.opt.base, "base", 0, "with set: change nothing unless this is the newest version")
 			k.flags.Func("var", "with set: fill in a variable, NAME=VALUE; may be given again", k.variable)
@@ -108,7 +111,10 @@ func runDefinition(k *call) error {
 	if len(k.args) == 0 {
 		return listDefinitions(k)
 	}
-	name, err := k.one("service, or set")
+	if k.args[0] == "remove" {
+		return runDefinitionRemove(k, k.args[1:])
+	}
+	name, err := k.one("service, or set, or remove and a service")
 	if err != nil {
 		return err
 	}
@@ -120,8 +126,8 @@ func runDefinition(k *call) error {
 		return err
 	}
 	return k.answer(view, func(w io.Writer) {
-		text := view.Text
-		if k.opt.rendered || text == "" {
+		text := view.Editable
+		if k.opt.rendered {
 			text = view.Rendered
 		}
 		printText(w, text)

@@ -61,7 +61,7 @@ type options struct {
 	tail, limit                                                                               int
 	grace, maxBytes, maxAge                                                                   string
 	ref, build, state, by, service, log                                                       string
-	same, fresh, plan, envGone, reveal, test, rendered                                        bool
+	same, fresh, plan, keep, envGone, reveal, test, rendered                                  bool
 	base, version                                                                             int
 	vars                                                                                      map[string]string
 }

@@ -138,12 +138,23 @@ func (m attentive) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return attentive{next, m.touch}, cmd
 }
 
+// announced opens a shell, and says so on the empty screen while that takes its time.
+func (d *Door) announced(ctx context.Context, screen io.Writer, in core.OpenShellIn) (*core.Shell, error) {
+	const clearLine = "\r\x1b[K"
+	if _, err := io.WriteString(screen, clearLine+"Opening a shell in "+core.SafeText(in.Service)+" …"); err != nil {
+		return nil, fmt.Errorf("write to the terminal: %w", err)
+	}
+	sh, err := core.OpenShell(ctx, d.core, in)
+	_, _ = io.WriteString(screen, clearLine) // a terminal that is gone ends the shell by its keys
+	return sh, err
+}
+
 // shellCmd suspends the console for a shell.
 func (d *Door) shellCmd(ctx context.Context, term *Term, in core.OpenShellIn, touch func()) tea.Cmd {
 	return term.Exec(func(keys io.Reader, screen io.Writer, onResize func(func(width, height int))) error {
 		size := term.Size()
 		in.Cols, in.Rows, in.Term = size.Width, size.Height, term.Name()
-		sh, err := core.OpenShell(ctx, d.core, in)
+		sh, err := d.announced(ctx, screen, in)
 		if err != nil {
 			return err
 		}

@@ -127,6 +127,33 @@ func TestAShellOverSSHGivesOutputAndExitCodeAndIsRecorded(t *testing.T) {
 	}
 }
 
+func TestTheConsoleSaysAtOnceThatItOpensAShell(t *testing.T) {
+	o := openDoor(t)
+	goOn := make(chan struct{})
+	o.Engine.OnExec(func(p coretest.Process) int {
+		select {
+		case <-goOn:
+			fmt.Fprint(p.Out, "hello from inside\r\n")
+			<-p.Hangup
+		case <-p.Hangup:
+		}
+		return 0
+	})
+	screen := sshdtest.Open(t, sshdtest.Dial(t, o.addr, o.key), sshdtest.ScreenConfig{Width: 80, Height: 24})
+	screen.Wait("ship-demo-db")
+	screen.Type(":shell ship-demo\r")
+	screen.WaitFor("the line on the shell's own screen", func(string) bool {
+		raw := screen.Raw()
+		left := strings.LastIndex(raw, "\x1b[?1049l")
+		return left >= 0 && strings.Contains(raw[left:], "Opening a shell in ship-demo")
+	})
+	close(goOn)
+	screen.Wait("hello from inside")
+	if text := screen.Text(); strings.Contains(text, "Opening a shell") {
+		t.Errorf("the line stays:\n%s", text)
+	}
+}
+
 func TestARevokedKeyEndsItsConsole(t *testing.T) {
 	o := openDoor(t)
 	key := sshdtest.Key(t)

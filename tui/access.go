@@ -130,11 +130,11 @@ func (a *access) press(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, keys.paneBack):
 		a.pane = (a.pane + accessPanes - 1) % accessPanes
 	case key.Matches(msg, keys.person):
-		return a.whenWritable(a.personForm)
+		return a.whenWritable(a.src.addPerson.info, a.personForm)
 	case key.Matches(msg, keys.addKey):
-		return a.whenWritable(a.keyForm)
+		return a.whenWritable(a.src.addKey.info, a.keyForm)
 	case key.Matches(msg, keys.role):
-		return a.whenWritable(a.roleForm)
+		return a.whenWritable(a.src.setRole.info, a.roleForm)
 	case key.Matches(msg, keys.revoke):
 		return a.takeAway()
 	default:
@@ -143,13 +143,13 @@ func (a *access) press(msg tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// whenWritable opens a form, or says who can change people.
-func (a *access) whenWritable(form func() overlay) tea.Cmd {
+// whenWritable opens a form for an operation, or says who can change people.
+func (a *access) whenWritable(info core.Info, form func() overlay) tea.Cmd {
 	if a.data.Writable != "" {
 		a.say(noticeWarn, a.data.Writable)
 		return nil
 	}
-	return a.over(form())
+	return a.askFor(info, form)
 }
 
 // person is the one under the cursor, in any pane.

@@ -45,8 +45,7 @@ func (a action) label() string {
 
 // act runs an action after the confirmation that its risk asks for.
 func (e *env) act(a action) tea.Cmd {
-	if e.actor.Role < a.info.Role {
-		e.say(noticeWarn, refusal(a.info, e.actor))
+	if !e.may(a.info) {
 		return nil
 	}
 	if e.running[a.id()] {
@@ -59,9 +58,22 @@ func (e *env) act(a action) tea.Cmd {
 	return e.over(newConfirm(e, a))
 }
 
-// refusal is why an actor may not, in the words of the operation's own door.
-func refusal(info core.Info, actor core.Actor) string {
-	return info.Name + " needs the role " + info.Role.String() + "; " + actor.Name + " is " + actor.Role.String() + "."
+// may reports whether the operator's role is enough for an operation, and says so when it is not, in the words of the
+// operation's own door. What asks for more than a key asks it first: nobody fills in a form to be refused at its end.
+func (e *env) may(info core.Info) bool {
+	if e.actor.Role >= info.Role {
+		return true
+	}
+	e.say(noticeWarn, info.Name+" needs the role "+info.Role.String()+"; "+e.actor.Name+" is "+e.actor.Role.String()+".")
+	return false
+}
+
+// askFor opens a form whose end is an operation, when the operator may do that.
+func (e *env) askFor(info core.Info, form func() overlay) tea.Cmd {
+	if !e.may(info) {
+		return nil
+	}
+	return e.over(form())
 }
 
 // actionLimit is how long an action may take: longer than a stop with the longest grace and the look at its effect, which

@@ -62,6 +62,7 @@ func newApp(o Options, src source, charter core.Charter, server, version string)
 		env: &env{
 			src: src, charter: charter, server: safe(server), version: version, actor: o.Actor, shell: o.Shell, now: now,
 			ctx: ctx, wg: &sync.WaitGroup{}, width: 80, height: 24, running: map[string]bool{}, selected: charter.Opens,
+			duties: newDuties(&src),
 		},
 		cancel: cancel, wanted: ThemeAuto, dark: true,
 	}

@@ -183,19 +183,24 @@ func (c *changes) commitsNeed() string {
 	return core.NeedsBuild
 }
 
-// countChanges counts commits and what differs besides.
-func countChanges(d core.Changes) string {
-	others := 0
+// otherChanges counts what differs besides commits.
+func otherChanges(d core.Changes) int {
+	n := 0
 	for _, item := range d.Items {
 		if item.Kind != core.ChangeCommit {
-			others++
+			n++
 		}
 	}
+	return n
+}
+
+// countChanges counts commits and what differs besides.
+func countChanges(d core.Changes) string {
 	text := plural(len(d.Commits), "commit", "commits")
 	if d.More {
 		text = "more than " + text
 	}
-	if others > 0 {
+	if others := otherChanges(d); others > 0 {
 		text += " and " + plural(others, "other difference", "other differences")
 	}
 	return text

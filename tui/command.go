@@ -132,6 +132,7 @@ func serviceVerbs() []command {
 		verb("stop", "stop its container", act((*env).stopAction)),
 		verb("recreate", "make its container anew", act((*env).recreateAction)),
 		verb("remove", "remove its container", act((*env).removeAction)),
+		verb("remove-definition", "what its removal with its definition does, and do it", page("remove-definition", newRemoval)),
 	}
 }
 

@@ -175,7 +175,7 @@ func TestADeploymentIsCancelledWithItsTrueEffect(t *testing.T) {
 func TestARollbackBeginsOnTheReleaseBeforeAndSaysWhatItDoesNotUndo(t *testing.T) {
 	inConsole(t, full(), func(c *console) {
 		c.press("j", "R")
-		c.shows("▌◇     3d", "Going back to r-11", "SESSION_SECRET removed", notUndone)
+		c.shows("▌◇     3d", "Going back to r-11", "SESSION_SECRET removed", "Not undone: data in databases and volumes, and migrations that have run.")
 		c.press("enter")
 		c.shows("Roll a service back", "Makes release r-11 of 3d ago", "env v2 together", "Not undone:")
 		c.pass(time.Second)

@@ -6,25 +6,32 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 )
 
-// duty is the least role that may do what a key does; RoleNone for keys that only look. The roles are those of the
-// operations, so that the footer and the help cannot say another thing than the door.
-func (e *env) duty(b key.Binding) core.Role {
-	s := &e.src
-	for _, d := range []struct {
-		key  key.Binding
+// duties are the roles that keys ask for. A key is told by where its strings stand: two keys may look alike and do
+// different things on different screens.
+type duties map[*string]core.Role
+
+// newDuties takes the roles from the operations, so that the footer and the help cannot say another thing than the door.
+func newDuties(s *source) duties {
+	d := duties{}
+	for _, one := range []struct {
 		info core.Info
+		keys []key.Binding
 	}{
-		{keys.svcRestart, s.restart.info}, {keys.svcShell, core.Info{Role: core.RoleOperator}}, {keys.start, s.start.info}, {keys.stop, s.stop.info}, {keys.recreate, s.recreate.info},
-		{keys.remove, s.remove.info}, {keys.prune, s.prune.info}, {keys.cancel, s.cancelJob.info}, {keys.edit, s.set.info},
-		{keys.person, s.addPerson.info}, {keys.addKey, s.addKey.info}, {keys.role, s.setRole.info}, {keys.revoke, s.rmPerson.info},
-		{keys.recordings, s.casts.info}, {keys.goDeploy, s.deploy.info}, {keys.goBack, s.rollback.info}, {keys.build, s.build.info},
-		{keys.buildFresh, s.build.info}, {keys.cancelBuild, s.cancelJob.info}, {keys.cancelDeploy, s.cancelIt.info},
-		{keys.change, s.setEnv.info}, {keys.add, s.setEnv.info}, {keys.drop, s.setEnv.info}, {keys.paste, s.setEnv.info},
-		{keys.reveal, s.reveal.info}, {keys.undo, s.undoEnv.info}, {keys.testAlert, s.testAlert.info},
+		{s.restart.info, []key.Binding{keys.svcRestart}}, {core.ShellInfo(), []key.Binding{keys.svcShell}}, {s.start.info, []key.Binding{keys.start}},
+		{s.stop.info, []key.Binding{keys.stop}}, {s.recreate.info, []key.Binding{keys.recreate}}, {s.remove.info, []key.Binding{keys.remove}},
+		{s.prune.info, []key.Binding{keys.prune}}, {s.cancelJob.info, []key.Binding{keys.cancel, keys.cancelBuild}}, {s.set.info, []key.Binding{keys.edit}},
+		{s.addPerson.info, []key.Binding{keys.person}}, {s.addKey.info, []key.Binding{keys.addKey}}, {s.setRole.info, []key.Binding{keys.role}},
+		{s.rmPerson.info, []key.Binding{keys.revoke}}, {s.casts.info, []key.Binding{keys.recordings}}, {s.deploy.info, []key.Binding{keys.goDeploy}},
+		{s.rollback.info, []key.Binding{keys.goBack}}, {s.build.info, []key.Binding{keys.build, keys.buildFresh}}, {s.cancelIt.info, []key.Binding{keys.cancelDeploy}},
+		{s.setEnv.info, []key.Binding{keys.change, keys.add, keys.drop, keys.paste}}, {s.reveal.info, []key.Binding{keys.reveal}},
+		{s.undoEnv.info, []key.Binding{keys.undo}}, {s.testAlert.info, []key.Binding{keys.testAlert}}, {s.rmDefinition.info, []key.Binding{keys.removeAll, keys.goRemove}},
 	} {
-		if d.key.Help() == b.Help() {
-			return d.info.Role
+		for _, k := range one.keys {
+			d[&k.Keys()[0]] = one.info.Role
 		}
 	}
-	return core.RoleNone
+	return d
 }
+
+// of is the least role that may do what a key does; RoleNone for keys that only look.
+func (d duties) of(b key.Binding) core.Role { return d[&b.Keys()[0]] }

@@ -27,6 +27,7 @@ type env struct {
 	now     func() time.Time
 	ctx     context.Context // of the session
 	wg      *sync.WaitGroup // feeds and actions
+	duties  duties          // of keys
 
 	st      *styles
 	snap    *core.Snapshot // nil until the first one

@@ -11,15 +11,6 @@ import (
 // takesEffect is when a change of an env is felt.
 const takesEffect = "Nothing is restarted: the new version reaches its container with the next deployment (D). The version before stays, and can be made the newest again."
 
-// mayChange runs next when the operator may change an env.
-func (s *envScreen) mayChange(next func() tea.Cmd) tea.Cmd {
-	if info := s.src.setEnv.info; s.actor.Role < info.Role {
-		s.say(noticeWarn, refusal(info, s.actor))
-		return nil
-	}
-	return next()
-}
-
 // change makes an action of a new version of the env.
 func (s *envScreen) change(in core.SetEnvIn, effect ...string) tea.Cmd {
 	in.Service, in.Base = s.service, s.view.Version
@@ -39,7 +30,7 @@ func (s *envScreen) edit() tea.Cmd {
 	if !s.stored(n.Name) {
 		hint = "Type or paste the new value. It wins over the one in the definition. ctrl+s takes it."
 	}
-	return s.mayChange(func() tea.Cmd { return s.over(s.valueArea(n.Name, "Sets ", hint)) })
+	return s.askFor(s.src.setEnv.info, func() overlay { return s.valueArea(n.Name, "Sets ", hint) })
 }
 
 // valueArea takes the value of a variable.

@@ -185,11 +185,11 @@ func (s *envScreen) press(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, keys.change):
 		return s.edit()
 	case key.Matches(msg, keys.add):
-		return s.mayChange(func() tea.Cmd { return s.over(s.addForm()) })
+		return s.askFor(s.src.setEnv.info, s.addForm)
 	case key.Matches(msg, keys.drop):
 		return s.drop()
 	case key.Matches(msg, keys.paste):
-		return s.mayChange(func() tea.Cmd { return s.over(s.pasteArea()) })
+		return s.askFor(s.src.setEnv.info, s.pasteArea)
 	}
 	if s.names.moveIn(msg) {
 		s.hide() // a value is shown beside its own name alone
@@ -209,8 +209,7 @@ func (s *envScreen) reveal() tea.Cmd {
 	case !s.stored(n.Name):
 		s.say(noticeInfo, n.Name+" stands in the definition and is not secret.")
 		return nil
-	case s.actor.Role < s.src.reveal.info.Role:
-		s.say(noticeWarn, refusal(s.src.reveal.info, s.actor))
+	case !s.may(s.src.reveal.info):
 		return nil
 	}
 	return ask(s.scope, s.src.reveal, core.RevealEnvIn{ServiceIn: core.ServiceIn{Service: s.service}, Names: []string{n.Name}, Version: s.view.Version})

@@ -244,7 +244,7 @@ func (a *App) working() []key.Binding {
 func (a *App) allowed(all []key.Binding) []key.Binding {
 	out := make([]key.Binding, 0, len(all))
 	for _, b := range all {
-		if a.duty(b) <= a.actor.Role {
+		if a.duties.of(b) <= a.actor.Role {
 			out = append(out, b)
 		}
 	}

@@ -19,7 +19,7 @@ func everyScreen() map[string][]string {
 		"home": {"1"}, "overview": {"1", "d"}, "logs": {"1", "l"}, "terminal": {"3"}, "replay": {"3", "tab", "enter"}, "infra": {"4"}, "jobs": {"5"},
 		"job": {"5", "enter"}, "audit": {"6"}, "access": {"7"}, "keys": {"7", "tab"}, "sessions": {"7", "tab", "tab"}, "diagnose": {"8"}, "settings": {"9"},
 		"docs": {"0"}, "page": {"0", "enter"}, "deployments": {"H"}, "deployment": {"H", "enter"}, "instances": {"I"}, "alerts": {"!"}, "deploy": {"j", "D"},
-		"rollback": {"j", "R"}, "changes": {"j", "C"}, "builds": {"j", "B"}, "build": {"j", "B", "enter"}, "env": {"j", "v"}, "versions": {"j", "v", "tab"}, "routing": {"j", "o"}, "search": {":", "s", "e", "a", "r", "c", "h", "space", "x", "enter"},
+		"rollback": {"j", "R"}, "changes": {"j", "C"}, "builds": {"j", "B"}, "build": {"j", "B", "enter"}, "env": {"j", "v"}, "versions": {"j", "v", "tab"}, "routing": {"j", "o"}, "removal": {"j", "d", "ctrl+k"}, "search": {":", "s", "e", "a", "r", "c", "h", "space", "x", "enter"},
 	}
 }
 

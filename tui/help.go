@@ -78,7 +78,7 @@ func (h *help) view(w, rows int) (string, []string) {
 func (h *help) draw(s section) []string {
 	lines := []string{h.st.title.draw(s.title)}
 	for _, b := range s.keys {
-		if need := h.duty(b); need > h.actor.Role {
+		if need := h.duties.of(b); need > h.actor.Role {
 			lines = append(lines, "  "+h.st.faint.draw(fit(b.Help().Key, 10)+" "+b.Help().Desc+", needs "+need.String()))
 			continue
 		}

@@ -239,7 +239,7 @@ var homeColumns = []column{
 	colState:    {title: "", min: 1, max: 1},
 	colName:     {title: "SERVICE", min: 16, max: 24, tight: true},
 	colHealth:   {title: "HEALTH", min: 9, max: 9},
-	colDetail:   {title: "WHY", min: 15, max: 40, eager: true},
+	colDetail:   {title: "WHY", min: 15, max: 60, eager: true},
 	colKind:     {title: "KIND", min: 8, max: 8, drop: 5},
 	colUp:       {title: "UP", min: 6, max: 6, right: true},
 	colRestarts: {title: "RST", min: 3, max: 3, right: true, drop: 2},

@@ -22,6 +22,19 @@ func TestHomeOfAnEmptyServerSaysWhatWillHappen(t *testing.T) {
 	inConsole(t, &world{snaps: newTap(empty)}, func(c *console) { c.golden() })
 }
 
+func TestHomeDoesNotCutWhyWhileThereIsRoom(t *testing.T) {
+	inConsole(t, sampled(), func(c *console) {
+		next := sample()
+		next.Services[0].Health.Detail = "GET /healthz: connection refused by 172.20.0.5:3000"
+		c.world.snaps.emit(next)
+		c.pass(time.Second)
+		for _, w := range []int{120, 160} {
+			c.size(w, 40)
+			c.shows(next.Services[0].Health.Detail)
+		}
+	})
+}
+
 func TestHomeFollowsTheEngineWithoutAKey(t *testing.T) {
 	inConsole(t, sampled(), func(c *console) {
 		c.shows("■ ship-demo-db")

@@ -64,7 +64,7 @@ func (i *instances) Copy() string {
 }
 
 // Keys are those of this screen.
-func (i *instances) Keys() []key.Binding { return []key.Binding{keys.open} }
+func (i *instances) Keys() []key.Binding { return []key.Binding{keys.open, keys.removeAll} }
 
 // Init asks for the newest deployments; the rest comes with snapshots.
 func (i *instances) Init() tea.Cmd {
@@ -87,8 +87,12 @@ func (i *instances) Update(msg tea.Msg) tea.Cmd {
 	case snapshotMsg:
 		i.fill()
 	case tea.KeyPressMsg:
-		if name := i.Service(); name != "" && key.Matches(msg, keys.open) {
+		switch name := i.Service(); {
+		case name == "":
+		case key.Matches(msg, keys.open):
 			return i.openOverview(name)
+		case key.Matches(msg, keys.removeAll):
+			return i.openPage("remove-definition "+name, newRemoval(name))
 		}
 		i.moveIn(msg)
 	}

@@ -18,13 +18,8 @@ type jobs struct {
 	scope
 	loaded
 	rows[core.Job]
-	ticks int
+	ticker
 }
-
-// jobsTickMsg looks again while a job runs.
-type jobsTickMsg struct{ to, ticks int }
-
-func (m jobsTickMsg) addressee() int { return m.to }
 
 func newJobs(s scope) Screen {
 	return &jobs{scope: s, rows: newRows(func(j *core.Job) string { return j.ID },
@@ -53,8 +48,8 @@ func (j *jobs) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case result[[]core.Job]:
 		return j.takeJobs(msg)
-	case jobsTickMsg:
-		if msg.ticks == j.ticks {
+	case tickMsg:
+		if j.due(msg) {
 			return j.Init()
 		}
 	case tea.KeyPressMsg:
@@ -70,9 +65,7 @@ func (j *jobs) takeJobs(r result[[]core.Job]) tea.Cmd {
 	}
 	for _, job := range j.all {
 		if job.State == core.JobRunning {
-			j.ticks++
-			id, ticks := j.id, j.ticks
-			return tea.Tick(time.Second, func(time.Time) tea.Msg { return jobsTickMsg{id, ticks} })
+			return j.again(j.id, time.Second)
 		}
 	}
 	return nil

@@ -16,7 +16,7 @@ var keys = struct {
 	up, down, top, bottom, pageUp, pageDown, open, next, prev, pane, paneBack                     key.Binding
 	svcLogs, svcShell, svcDescribe, svcRestart                                                    key.Binding
 	svcDeploy, svcRollback, svcBuilds, svcChanges, svcEnv, svcRoute                               key.Binding
-	start, stop, recreate, remove, recordings                                                     key.Binding
+	start, stop, recreate, remove, removeAll, goRemove, keepIt, recordings                        key.Binding
 	follow, wrapLines, times, invert, minLevel, span, merge, context, search, left, right, expand key.Binding
 	pause, faster, slower, again                                                                  key.Binding
 	goDeploy, ref, sameImage, noCache, emptyEnv, goBack, build, buildFresh, output, cancelBuild   key.Binding
@@ -78,6 +78,9 @@ var keys = struct {
 	stop:       bind("X", "stop", "X"),
 	recreate:   bind("F", "force a new container", "F"),
 	remove:     bind("ctrl+x", "remove", "ctrl+x"),
+	removeAll:  bind("ctrl+k", "remove service", "ctrl+k"),
+	goRemove:   bind("enter", "remove it", "enter"),
+	keepIt:     bind("space", "keep or remove its container", "space"),
 	recordings: bind("T", "recordings", "T"),
 
 	goDeploy:     bind("enter", "deploy this", "enter"),

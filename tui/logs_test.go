@@ -418,6 +418,17 @@ func TestAPatternFindsAFieldAsItIsDrawnAndAsItStandsInTheLine(t *testing.T) {
 			t.Errorf("%s finds it: %t", pattern, got)
 		}
 	}
+	drawn := `{"msg":"refused \"root\"","user":"a","ok":false}`
+	for pattern, want := range map[string]bool{
+		`refused "root"`: true, `^refused`: true, `^root`: false, `[abc=]{9}`: false, `user=[a"]`: true, `\[abc=x`: false,
+	} {
+		if got := regexp.MustCompile(asDrawn(pattern)).MatchString(drawn); got != want {
+			t.Errorf("%s finds it: %t, as %s", pattern, got, asDrawn(pattern))
+		}
+	}
+	if got := asDrawn(`[abc=]x`); got != `[abc=]x` {
+		t.Errorf("a class of characters is asked for as %s", got)
+	}
 	if !regexp.MustCompile(asDrawn("attempt=9")).MatchString("refused attempt=9") {
 		t.Error("a line that is no JSON is no longer found")
 	}

@@ -281,21 +281,29 @@ func briefLine(text string) string {
 	return short
 }
 
-// drawnField is a field as a JSON line is drawn: name=.
-var drawnField = regexp.MustCompile(`\\?[A-Za-z_][A-Za-z0-9_.-]*=`)
+// drawnPart is what a pattern may have of a drawn JSON line: the beginning, a quote, or a field, name=. A class of
+// characters and what is escaped come first, and stay as they are.
+var drawnPart = regexp.MustCompile(`\[\^?\]?(?:\\.|[^\]\\])*\]|\\.|^\^|"|[A-Za-z_][A-Za-z0-9_.-]*=`)
 
 // maxDrawn bounds a pattern that was widened, in bytes; core takes no longer one.
 const maxDrawn = 1000
 
-// asDrawn widens a pattern so that it finds what stands on the screen: a field that is drawn as name=value stands in the
-// line itself as "name":"value" or "name":value.
+// asDrawn widens a pattern so that it finds what stands on the screen. A field that is drawn as name=value stands in the
+// line itself as "name":"value" or "name":value; its message, which is drawn first, after its name; and a quote may be
+// escaped there.
 func asDrawn(pattern string) string {
-	wide := drawnField.ReplaceAllStringFunc(pattern, func(field string) string {
-		if field[0] == '\\' {
-			return field // a class of characters, not a name
+	wide := drawnPart.ReplaceAllStringFunc(pattern, func(part string) string {
+		switch {
+		case part == "^":
+			return `(?:^|"(?:msg|message)"\s*:\s*")`
+		case part == `"`:
+			return `\\?"`
+		case strings.HasSuffix(part, "=") && part[0] != '\\':
+			name := regexp.QuoteMeta(strings.TrimSuffix(part, "="))
+			return `(?:` + name + `=|"` + name + `"\s*:\s*"?)`
+		default:
+			return part
 		}
-		name := regexp.QuoteMeta(strings.TrimSuffix(field, "="))
-		return `(?:` + name + `=|"` + name + `"\s*:\s*"?)`
 	})
 	if len(wide) > maxDrawn {
 		return pattern

@@ -3,40 +3,10 @@ package tui
 import "github.com/codematrx/matrx-ship/core"
 
 // deployment is how the state of a deployment looks.
-func (st *styles) deployment(s core.DeployState) look {
-	switch s {
-	case core.DeployRunning:
-		return look{"◐", "running", st.accent}
-	case core.DeployDone:
-		return look{"●", "done", st.ok}
-	case core.DeployFailed:
-		return look{"✗", "failed", st.bad}
-	case core.DeployCanceled:
-		return look{"■", "canceled", st.warn}
-	case core.DeployInterrupted:
-		return look{"▲", "interrupted", st.warn}
-	default:
-		return look{"?", safe(string(s)), st.warn}
-	}
-}
+func (st *styles) deployment(s core.DeployState) look { return st.job(string(s)) }
 
 // build is how the state of a build looks.
-func (st *styles) build(s core.BuildState) look {
-	switch s {
-	case core.BuildRunning:
-		return look{"◐", "running", st.accent}
-	case core.BuildDone:
-		return look{"●", "done", st.ok}
-	case core.BuildFailed:
-		return look{"✗", "failed", st.bad}
-	case core.BuildCanceled:
-		return look{"■", "canceled", st.warn}
-	case core.BuildInterrupted:
-		return look{"▲", "interrupted", st.warn}
-	default:
-		return look{"?", safe(string(s)), st.warn}
-	}
-}
+func (st *styles) build(s core.BuildState) look { return st.job(string(s)) }
 
 // step is how the state of a step of a deployment looks.
 func (st *styles) step(state string) look {

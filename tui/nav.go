@@ -166,8 +166,7 @@ func (e *env) openShell(in core.OpenShellIn) tea.Cmd {
 		e.say(noticeWarn, "A shell cannot be opened through this door. Use: ssh -t HOST shell "+in.Service)
 		return nil
 	}
-	if need := e.duty(keys.svcShell); e.actor.Role < need {
-		e.say(noticeWarn, "A shell needs the role "+need.String()+"; "+e.actor.Name+" is "+e.actor.Role.String()+".")
+	if !e.may(core.ShellInfo()) {
 		return nil
 	}
 	if s, ok := e.service(in.Service); ok && s.State != "running" {

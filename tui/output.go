@@ -43,14 +43,9 @@ func (o *output) add(lines ...string) {
 	if drop == 0 {
 		return
 	}
-	o.lines = append(o.lines[:0:0], o.lines[drop:]...)
+	clear(o.lines[:drop]) // what stays of the array must not hold their text
+	o.lines = o.lines[drop:]
 	o.gone, o.top, o.at = o.gone+drop, max(o.top-drop, 0), max(o.at-drop, -1)
-}
-
-// set takes other lines in place of those there are.
-func (o *output) set(lines []string) {
-	o.lines, o.bytes, o.gone = nil, 0, 0
-	o.add(lines...)
 }
 
 // seek searches for a pattern from where the screen is; an empty one ends the search.

@@ -65,7 +65,7 @@ func (o *overview) Keys() []key.Binding {
 	}
 	return []key.Binding{
 		keys.svcDeploy, keys.svcRollback, keys.svcRestart, keys.svcLogs, keys.svcShell, keys.svcChanges, first, keys.svcBuilds, keys.svcEnv, keys.svcRoute,
-		keys.lastDeploy, keys.recreate, keys.remove, keys.recordings, then,
+		keys.lastDeploy, keys.recreate, keys.remove, keys.removeAll, keys.recordings, then,
 	}
 }
 
@@ -114,6 +114,8 @@ func (o *overview) press(msg tea.KeyPressMsg) tea.Cmd {
 		return o.act(o.recreateAction(o.name))
 	case key.Matches(msg, keys.remove):
 		return o.act(o.removeAction(o.name))
+	case key.Matches(msg, keys.removeAll):
+		return o.openPage("remove-definition "+o.name, newRemoval(o.name))
 	case key.Matches(msg, keys.recordings):
 		return o.push(newTerminal)
 	case key.Matches(msg, keys.lastDeploy) && len(o.runs.last.val) > 0:

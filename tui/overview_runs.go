@@ -119,16 +119,11 @@ func (o *overview) releaseText() string {
 func (o *overview) changesText() string {
 	c := o.runs.changes.val
 	l := o.st.need(c.Need)
-	others := 0
-	for _, item := range c.Items {
-		if item.Kind != core.ChangeCommit {
-			others++
-		}
-	}
-	if c.Note != "" && len(c.Commits)+others == 0 {
+	same := len(c.Commits)+otherChanges(c) == 0
+	switch {
+	case same && c.Note != "":
 		return o.st.warn.draw("▲ " + safe(c.Note))
-	}
-	if len(c.Commits)+others == 0 {
+	case same:
 		text := o.st.ok.draw("● nothing differs")
 		if c.Head.SHA != "" {
 			text += o.st.dim.draw(" from the newest commit, " + commitWord(c.Head))

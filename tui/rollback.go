@@ -102,7 +102,7 @@ func (r *rollbackScreen) begin() tea.Cmd {
 	case !one.EnvHere:
 		r.say(noticeWarn, "Its env v"+number(int64(one.EnvVersion))+" cannot be decrypted here: "+blank(one.Note))
 		return nil
-	case !one.ImageHere:
+	case one.ImageGone:
 		r.say(noticeWarn, "The engine no longer has its image. Deploy its commit instead: :deploy "+r.name+" "+commitWord(one.Commit))
 		return nil
 	}
@@ -112,9 +112,6 @@ func (r *rollbackScreen) begin() tea.Cmd {
 		return outcome{text: "The rollback has begun as job " + job.ID + ".", then: newDeploymentOfJob(job, nil)}, err
 	}})
 }
-
-// notUndone is what no rollback brings back.
-const notUndone = "Not undone: data in databases and volumes, and migrations that have run."
 
 // effect is what a rollback will do exactly.
 func (r *rollbackScreen) effect(one *core.ReleaseView) []string {
@@ -127,7 +124,7 @@ func (r *rollbackScreen) effect(one *core.ReleaseView) []string {
 	if s := planSummary(one.Diff); s != "" {
 		out = append(out, "Differs from what runs: "+s+".")
 	}
-	return append(append(out, "Nothing is built. When the older version does not pass its health check, what runs now goes on or is started again.", stays(one)), r.aboutSelf(r.name)...)
+	return append(append(out, "Nothing is built. When the older version does not pass its health check, what runs now goes on or is started again.", one.Note), r.aboutSelf(r.name)...)
 }
 
 // releaseColumns are never written.
@@ -152,8 +149,11 @@ func (r *rollbackScreen) cells(one *core.ReleaseView) []value {
 	if one.Running {
 		l = look{"●", "", st.ok}
 	}
-	image, imageStyle := "here", st.text
-	if !one.ImageHere {
+	image, imageStyle := "unknown", st.dim
+	switch {
+	case one.ImageHere:
+		image, imageStyle = "here", st.text
+	case one.ImageGone:
 		image, imageStyle = "gone", st.warn
 	}
 	env, envStyle := "-", st.dim
@@ -184,26 +184,18 @@ func (r *rollbackScreen) diff(w, h int) []string {
 		return append(lines, cut(" "+st.ok.draw("● This release runs now.")+st.dim.draw(" Choose another one to see what it would change."), w))
 	}
 	lines = append(lines, cut(" "+st.title.draw("Going back to "+shortID(one.ID))+st.dim.draw(" from what runs now"), w))
-	if !one.ImageHere {
+	if one.ImageGone {
 		lines = append(lines, marked(st.warn, "▲", "The engine no longer has its image.", w)...)
 	}
 	if !one.EnvHere {
 		lines = append(lines, marked(st.bad, "✗", "Its env cannot be decrypted here.", w)...)
 	}
-	items, last := backLines(st, one.Diff, w), marked(st.warn, "▲", stays(one), w)
+	items, last := backLines(st, one.Diff, w), marked(st.warn, "▲", one.Note, w) // what stays, in the words of core
 	room := h - len(lines) - len(last)
 	if len(items) > room && room > 0 {
 		items = append(items[:room-1], st.dim.draw(cut("   and "+plural(len(items)-room+1, "more difference", "more differences"), w)))
 	}
 	return append(append(lines, items...), last...)
-}
-
-// stays says what a return to a release does not undo: in the words of core when it has some.
-func stays(one *core.ReleaseView) string {
-	if one.Note != "" {
-		return one.Note
-	}
-	return notUndone
 }
 
 // backLines lists what differs; nothing of it needs a build.

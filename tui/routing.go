@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"context"
+	"iter"
 	"strings"
 	"time"
 
@@ -31,11 +33,16 @@ type routing struct {
 	scope
 	loaded
 	rows[routeRow]
+	ticker
 	name  string // of the service that the cursor begins on
 	data  core.RoutingView
 	at    time.Time // of the answer
 	moved bool
+	feed  *feed[core.RoutingView]
 }
+
+// routingRetry is the time until a stream that broke is opened again.
+const routingRetry = 5 * time.Second
 
 // newRouting shows all routes, with the cursor on a service's.
 func newRouting(service string) func(scope) Screen {
@@ -80,16 +87,43 @@ func (r *routing) Copy() string {
 // Keys are those of this screen.
 func (r *routing) Keys() []key.Binding { return []key.Binding{keys.open} }
 
-// Init asks Traefik and probes every route.
-func (r *routing) Init() tea.Cmd { return ask(r.scope, r.src.routes, core.RoutesIn{}) }
+// Init asks Traefik and probes every route, again and again while the screen is open.
+func (r *routing) Init() tea.Cmd {
+	if r.feed != nil {
+		r.feed.stop()
+	}
+	r.feed = follow(r.scope, func(ctx context.Context) iter.Seq2[core.RoutingView, error] {
+		return r.src.routing.open(ctx, core.RoutesIn{})
+	})
+	return r.feed.next()
+}
+
+// takeBatch takes the newest look in. A stream that broke is opened again after a while.
+func (r *routing) takeBatch(b batch[core.RoutingView]) tea.Cmd {
+	if b.from != r.feed {
+		return nil
+	}
+	if n := len(b.items); n > 0 && r.take(nil) {
+		r.data, r.at = b.items[n-1], r.now()
+		r.fill()
+	}
+	if !b.done {
+		return r.feed.next()
+	}
+	if b.err != nil {
+		r.take(b.err)
+	}
+	return r.again(r.id, routingRetry)
+}
 
 // Update takes an answer or a key in.
 func (r *routing) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
-	case result[core.RoutingView]:
-		if r.take(msg.err) {
-			r.data, r.at = msg.val, r.now()
-			r.fill()
+	case batch[core.RoutingView]:
+		return r.takeBatch(msg)
+	case tickMsg:
+		if r.due(msg) {
+			return r.Init()
 		}
 	case tea.KeyPressMsg:
 		if name := r.Service(); name != "" && key.Matches(msg, keys.open) {
@@ -153,7 +187,7 @@ func (r *routing) head(w int) []string {
 	if len(r.data.Routes) == 0 {
 		count = st.dim.draw("no routes of ours")
 	}
-	lines := []string{cut(" "+traefik+"  "+count+st.dim.draw("  asked "+ago(r.now(), r.at)+", ctrl+r asks again"), w)}
+	lines := []string{cut(" "+traefik+"  "+count+st.dim.draw("  asked "+ago(r.now(), r.at)+", follows"), w)}
 	if r.data.Problem != "" {
 		lines = append(lines, marked(st.bad, "✗", r.data.Problem, w)...)
 	}

@@ -47,7 +47,7 @@ func (s *settings) Update(msg tea.Msg) tea.Cmd {
 		}
 	case tea.KeyPressMsg:
 		if one := s.current(); one != nil && key.Matches(msg, keys.edit) {
-			return s.over(s.valueForm(*one))
+			return s.askFor(s.src.set.info, func() overlay { return s.valueForm(*one) })
 		}
 		s.moveIn(msg)
 	}

@@ -12,7 +12,7 @@ func TestDeployScreen(t *testing.T)      { looks(t, "deployment.plan", full, sam
 func TestRollbackScreen(t *testing.T)    { looks(t, "release.list", full, sampled, "j", "R") }
 func TestChangesScreen(t *testing.T)     { looks(t, "change.list", full, sampled, "j", "C") }
 func TestEnvScreen(t *testing.T)         { looks(t, "env.show", full, sampled, "j", "v") }
-func TestRoutingScreen(t *testing.T)     { looks(t, "route.list", full, sampled, "j", "o") }
+func TestRoutingScreen(t *testing.T)     { looks(t, "route.watch", full, sampled, "j", "o") }
 func TestDeploymentsScreen(t *testing.T) { looks(t, "deployment.list", full, sampled, "H") }
 func TestAlertsScreen(t *testing.T)      { looks(t, "alert.list", full, sampled, "!") }
 

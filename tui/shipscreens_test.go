@@ -76,7 +76,10 @@ func TestTheOutputThatIsHeldIsBounded(t *testing.T) {
 	if len(o.lines) != maxOutputLines || o.gone != 500 || o.lines[0] != "500" {
 		t.Errorf("%d lines are held from %s, %d went", len(o.lines), o.lines[0], o.gone)
 	}
-	o.set(nil)
+	if n := testing.AllocsPerRun(1000, func() { o.add("one more") }); n > 0 {
+		t.Errorf("a line that is added to a full output copies the others: %v allocations", n)
+	}
+	o = newOutput()
 	big := strings.Repeat("x", 1<<20)
 	for range 20 {
 		o.add(big)
@@ -220,6 +223,36 @@ func TestRoutingSetsSideBySideWhatIsAskedForAndWhatIs(t *testing.T) {
 	})
 }
 
+func TestRoutingFollowsWhileItIsOpenAndOpensABrokenStreamAgain(t *testing.T) {
+	inConsole(t, full(), func(c *console) {
+		c.press("j", "j", "j", "j", "j", "o")
+		c.shows("our file says http://deploy-server:3000")
+		next := routedOnes()
+		for i := range next.Routes {
+			next.Routes[i].Switch = "http://deploy-server-0123abcd:3000"
+		}
+		c.world.ship.routing.emit(next)
+		c.pass(time.Second)
+		c.shows("▌● deploy-server", "our file says http://deploy-server-0123abcd:3000")
+		if n := len(c.world.called("route.watch")); n != 1 {
+			t.Errorf("%d streams were opened", n)
+		}
+		c.press("esc")
+		if n := c.world.ship.routing.readers(); n != 0 {
+			t.Errorf("%d streams are open after the screen was left", n)
+		}
+	})
+	w := full()
+	w.errs = map[string]error{"route.watch": core.Errorf(core.CodeUnavailable, "Not now.")}
+	inConsole(t, w, func(c *console) {
+		c.press("j", "o")
+		c.shows("Not now.")
+		c.world.fail("route.watch", nil)
+		c.pass(2 * routingRetry)
+		c.shows("our file says")
+	})
+}
+
 func TestDeploymentsAreFilteredByServiceStateAndWho(t *testing.T) {
 	inConsole(t, full(), func(c *console) {
 		c.press("H", "f")
@@ -276,7 +309,7 @@ func TestAViewerIsNotOfferedWhatHeMayNotDoAndIsToldWhy(t *testing.T) {
 		c.press("esc", "r")
 		c.shows("service.restart needs the role operator; ana is viewer.")
 		c.press("j", "s")
-		c.shows("A shell needs the role operator; ana is viewer.")
+		c.shows("shell.open needs the role operator; ana is viewer.")
 		c.press("D", "enter")
 		c.shows("deployment.start needs the role operator; ana is viewer.")
 		c.press("v", "space")
@@ -289,6 +322,34 @@ func TestAViewerIsNotOfferedWhatHeMayNotDoAndIsToldWhy(t *testing.T) {
 				t.Errorf("%s was asked for all the same", op)
 			}
 		}
+	})
+}
+
+func TestNobodyFillsInAFormToBeRefusedAtItsEnd(t *testing.T) {
+	asViewer(t, func(c *console) {
+		for _, form := range []struct {
+			keys  []string
+			op    string
+			title string
+		}{
+			{[]string{"7", "a"}, "person.add", "Add a person"}, {[]string{"7", "A"}, "key.add", "Add a key"}, {[]string{"7", "o"}, "person.role", "person  "},
+			{[]string{"9", "e"}, "setting.set", "Empty: the default"}, {[]string{"3", "enter"}, "shell.open", "Shell in"},
+		} {
+			c.press(form.keys...)
+			c.shows(form.op + " needs the role ")
+			c.hides(form.title)
+		}
+	})
+}
+
+func TestAnOperatorIsOfferedWhatHisRoleMayDo(t *testing.T) {
+	inConsole(t, full(), func(c *console) {
+		c.app.actor.Role = core.RoleOperator
+		c.size(200, 60)
+		c.press("j", "v")
+		c.shows("Env of ship-demo", "e change")
+		c.press("9")
+		c.hides("e change")
 	})
 }
 

@@ -20,9 +20,13 @@ type shipSource struct {
 	setEnv      verb[core.SetEnvIn, core.EnvView]
 	undoEnv     verb[core.UndoEnvIn, core.EnvView]
 	routes      verb[core.RoutesIn, core.RoutingView]
+	routing     stream[core.RoutesIn, core.RoutingView]
 	alerts      verb[struct{}, core.AlertsView]
 	testAlert   verb[struct{}, core.Done]
 	adopt       verb[core.AdoptIn, core.AdoptPlan]
+
+	removal      verb[core.RemovalIn, core.RemovalPlan]
+	rmDefinition verb[core.RemoveDefinitionIn, core.Job]
 }
 
 // newShipSource binds them to a core.
@@ -33,7 +37,7 @@ func newShipSource(c *core.Core) shipSource {
 		deployment: bindWatch(c, core.FollowDeployment), cancelIt: bindOp(c, core.CancelDeployment),
 		releases: bindOp(c, core.ListReleases), rollback: bindOp(c, core.Rollback), changes: bindOp(c, core.ListChanges),
 		env: bindOp(c, core.ShowEnv), reveal: bindOp(c, core.RevealEnv), setEnv: bindOp(c, core.SetEnv), undoEnv: bindOp(c, core.UndoEnv),
-		routes: bindOp(c, core.ListRoutes), alerts: bindOp(c, core.ListAlerts), testAlert: bindOp(c, core.TestAlert),
-		adopt: bindOp(c, core.Adopt),
+		routes: bindOp(c, core.ListRoutes), routing: bindWatch(c, core.WatchRoutes), alerts: bindOp(c, core.ListAlerts), testAlert: bindOp(c, core.TestAlert),
+		adopt: bindOp(c, core.Adopt), removal: bindOp(c, core.PlanRemoval), rmDefinition: bindOp(c, core.RemoveDefinition),
 	}
 }

@@ -183,7 +183,7 @@ func (st *styles) check(state string) look {
 	}
 }
 
-// job is how the state of a job looks.
+// job is how the state of a job looks. Builds and deployments have the same states.
 func (st *styles) job(state string) look {
 	switch state {
 	case core.JobRunning:

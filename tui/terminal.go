@@ -111,7 +111,7 @@ func (t *terminal) press(msg tea.KeyPressMsg) tea.Cmd {
 		}
 	case key.Matches(msg, keys.open):
 		if s := t.services.current(); s != nil {
-			return t.over(t.shellForm(s.Name))
+			return t.askFor(core.ShellInfo(), func() overlay { return t.shellForm(s.Name) })
 		}
 	case t.onCasts:
 		t.casts.moveIn(msg)

@@ -1,7 +1,9 @@
 package tui
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/codematrx/matrx-ship/core"
@@ -20,7 +22,9 @@ type shipWorld struct {
 	env         core.EnvView
 	values      map[string]string
 	routes      core.RoutingView
+	routing     *tap[core.RoutingView] // newer ones
 	alerts      core.AlertsView
+	blocked     []string // why a removal is refused
 }
 
 func (w *world) shipSource() shipSource {
@@ -47,12 +51,37 @@ func (w *world) shipSource() shipSource {
 		reveal:   answer(w, core.RevealEnv, func(core.RevealEnvIn) core.EnvValues { return core.EnvValues{Version: s.env.Version, Values: s.values} }),
 		setEnv:   answer(w, core.SetEnv, func(core.SetEnvIn) core.EnvView { return core.EnvView{Version: s.env.Version + 1} }),
 		undoEnv:  answer(w, core.UndoEnv, func(core.UndoEnvIn) core.EnvView { return core.EnvView{Version: s.env.Version + 1} }),
-		routes:   answer(w, core.ListRoutes, func(core.RoutesIn) core.RoutingView { return s.routes }),
-		alerts:   answer(w, core.ListAlerts, func(struct{}) core.AlertsView { return s.alerts }), adopt: answer(w, core.Adopt, func(in core.AdoptIn) core.AdoptPlan {
+		routes:   answer(w, core.ListRoutes, func(core.RoutesIn) core.RoutingView { return s.routes }), routing: w.routesStream(),
+		alerts: answer(w, core.ListAlerts, func(struct{}) core.AlertsView { return s.alerts }), adopt: answer(w, core.Adopt, func(in core.AdoptIn) core.AdoptPlan {
 			return core.AdoptPlan{Items: []core.AdoptItem{{Service: in.Services[0]}}}
 		}),
+		removal: answer(w, core.PlanRemoval, s.plannedRemoval), rmDefinition: answer(w, core.RemoveDefinition, func(core.RemoveDefinitionIn) core.Job { return s.job }),
 		testAlert: answer(w, core.TestAlert, func(struct{}) core.Done { return w.done }),
 	}
+}
+
+// routesStream gives the routes, and then what a test adds.
+func (w *world) routesStream() stream[core.RoutesIn, core.RoutingView] {
+	first := answer(w, core.Op[core.RoutesIn, core.RoutingView]{Name: core.WatchRoutes.Name}, func(core.RoutesIn) core.RoutingView { return w.ship.routes })
+	return stream[core.RoutesIn, core.RoutingView]{core.WatchRoutes.Info(), func(ctx context.Context, in core.RoutesIn) iter.Seq2[core.RoutingView, error] {
+		return func(yield func(core.RoutingView, error) bool) {
+			if view, err := first.run(ctx, in); yield(view, err) && err == nil && w.ship.routing != nil {
+				w.ship.routing.each(ctx, yield)
+			}
+		}
+	}}
+}
+
+// plannedRemoval is what the removal of ship-demo would do.
+func (s *shipWorld) plannedRemoval(in core.RemovalIn) core.RemovalPlan {
+	plan := core.RemovalPlan{Service: in.Service, KeepContainer: in.KeepContainer, Goes: []string{"its definition"}, Blocked: s.blocked,
+		Stays: []string{"the volume ship-demo-files"}, Warn: []string{"https://demo.example.com does not answer any more."}}
+	if in.KeepContainer {
+		plan.Stays = append(plan.Stays, "the container ship-demo (running)")
+	} else {
+		plan.Goes = append(plan.Goes, "the container ship-demo (running)")
+	}
+	return plan
 }
 
 // commit makes a commit of the fixtures.
@@ -87,7 +116,7 @@ func fullShip() shipWorld {
 			History:    []core.EnvHistory{{Version: 4, At: epoch.Add(-20 * time.Minute), By: "ana", Note: "set DATABASE_URL"}, {Version: 3, At: epoch.Add(-51 * time.Hour), By: "bo", Note: "set SESSION_SECRET"}},
 		},
 		values: map[string]string{"DATABASE_URL": "postgres://demo:s3cret@ship-demo-db/demo"},
-		routes: routedOnes(),
+		routes: routedOnes(), routing: newTap[core.RoutingView](),
 		alerts: core.AlertsView{Targets: []string{"smtp", "slack"}, Alerts: []core.Alert{
 			{ID: "al-2", At: epoch.Add(-12 * time.Second), Service: "ship-demo-db", Cause: "unhealthy", Title: "ship-demo-db is down", Text: "It exited with 0.", Sent: true},
 			{ID: "al-1", At: epoch.Add(-26 * time.Hour), Over: epoch.Add(-25 * time.Hour), Service: "ship-demo", Cause: "deployment failed", Title: "A deployment of ship-demo failed", Text: "The old version serves.", Problem: "smtp: the server did not answer"},
@@ -137,8 +166,8 @@ func releasedOnes(from core.Release) []core.ReleaseView {
 	gone := core.Release{ID: "r-10", Service: "ship-demo", At: epoch.Add(-200 * time.Hour), Commit: core.Commit{}}
 	return []core.ReleaseView{
 		{Release: from, Running: true, ImageHere: true, EnvHere: true},
-		{Release: old, ImageHere: true, EnvHere: true, Diff: []core.ChangeItem{{Kind: core.ChangeCommit, What: "1 commit back", Need: core.NeedsDeploy}, {Kind: core.ChangeEnv, What: "SESSION_SECRET removed", Need: core.NeedsDeploy}}},
-		{Release: gone, EnvHere: true, Note: "Its image was removed to make room."},
+		{Release: old, ImageHere: true, EnvHere: true, Note: "Not undone: data in databases and volumes, and migrations that have run.", Diff: []core.ChangeItem{{Kind: core.ChangeCommit, What: "1 commit back", Need: core.NeedsDeploy}, {Kind: core.ChangeEnv, What: "SESSION_SECRET removed", Need: core.NeedsDeploy}}},
+		{Release: gone, ImageGone: true, EnvHere: true, Note: "Its image was removed to make room."},
 	}
 }
 

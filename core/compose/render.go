@@ -20,6 +20,13 @@ Its networks and volumes have to exist; the values in .env are those of the stor
 // Render writes a definition with every value resolved. What Parse makes of it is the same definition. Labels are complete,
 // so that Traefik routes and a control plane recognises what docker compose starts.
 func (Format) Render(d core.Definition) ([]byte, error) {
+	return write(d, labelsOf(d), renderedAbout)
+}
+
+// Write writes a definition as a compose file that a person edits: with its own labels alone.
+func (Format) Write(d core.Definition) ([]byte, error) { return write(d, d.Labels, "") }
+
+func write(d core.Definition, labels map[string]string, about string) ([]byte, error) {
 	project := d.Project
 	if project == "" {
 		project = d.Service
@@ -27,14 +34,14 @@ func (Format) Render(d core.Definition) ([]byte, error) {
 	top := mapping{}
 	top.text("name", project)
 	services := mapping{}
-	services.add(d.Service, service(d).node())
+	services.add(d.Service, service(d, labels).node())
 	top.add("services", services.node())
 	top.add("networks", networksOf(d))
 	if volumes := volumesOf(d); len(volumes.Content) > 0 {
 		top.add("volumes", volumes)
 	}
 	node := top.node()
-	node.HeadComment = renderedAbout
+	node.HeadComment = about
 	var b bytes.Buffer
 	encoder := yaml.NewEncoder(&b)
 	encoder.SetIndent(2)
@@ -48,7 +55,7 @@ func (Format) Render(d core.Definition) ([]byte, error) {
 }
 
 // service is the part of the file that compose reads, and the block x-matrx.
-func service(d core.Definition) *mapping {
+func service(d core.Definition, labels map[string]string) *mapping {
 	m := &mapping{}
 	image := d.Image
 	if image == "" {
@@ -63,7 +70,7 @@ func service(d core.Definition) *mapping {
 	m.text("user", d.User)
 	m.list("group_add", d.Groups)
 	m.text("working_dir", d.WorkDir)
-	m.values("labels", labelsOf(d))
+	m.values("labels", labels)
 	m.add("networks", joined(d))
 	m.add("ports", portsOf(d))
 	m.add("volumes", mountsOf(d))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,14 @@ func TestWhatIsRenderedIsReadAsTheSameDefinition(t *testing.T) {
 		}
 		if got[0].Hash() != want.Hash() {
 			t.Fatalf("seed %d: the hash differs", seed)
+		}
+		text, err = compose.New().Write(want)
+		if err != nil {
+			t.Fatalf("seed %d: write %+v: %v", seed, want, err)
+		}
+		got, err = compose.New().Parse("definition", text, nil)
+		if err != nil || !reflect.DeepEqual(got, []core.Definition{want}) || strings.Contains(string(text), "com.matrx.") || strings.Contains(string(text), "traefik.http.") {
+			t.Fatalf("seed %d: what is written to be edited: %v\n%s", seed, err, text)
 		}
 	}
 }

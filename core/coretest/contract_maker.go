@@ -26,6 +26,7 @@ func TestMaker(t *testing.T, open func(t testing.TB) Rig) {
 		{"a renamed container keeps its id, and a taken name is a conflict", testRenameContainer},
 		{"waiting ends with the container and gives its exit code", testWaitContainer},
 		{"a network is made once, however many ask at once", testEnsureNetwork},
+		{"a network goes when nothing runs in it", testRemoveNetwork},
 		{"a volume is made once", testEnsureVolume},
 	} {
 		t.Run(story.name, func(t *testing.T) { story.run(t, open(t)) })
@@ -266,6 +267,21 @@ func testEnsureNetwork(t *testing.T, r Rig) {
 	if len(list) != 1 || !list[0].Internal || list[0].Labels["a"] != "b" || list[0].Driver != "bridge" {
 		t.Errorf("networks %+v", list)
 	}
+}
+
+func testRemoveNetwork(t *testing.T, r Rig) {
+	ctx, name := t.Context(), r.Name(t)
+	wantCode(t, r.Maker().RemoveNetwork(ctx, name), core.CodeNotFound)
+	must(t, r.Maker().EnsureNetwork(ctx, name, true, nil))
+	spec := madeSpec(t, r, name, "sleep")
+	spec.Definition.Networks = []core.NetworkUse{{Name: name}}
+	id, err := r.Maker().CreateContainer(ctx, spec)
+	must(t, err)
+	must(t, r.Docker().Start(ctx, id))
+	wantCode(t, r.Maker().RemoveNetwork(ctx, name), core.CodeConflict)
+	must(t, r.Docker().Remove(ctx, id, 0))
+	must(t, r.Maker().RemoveNetwork(ctx, name))
+	wantCode(t, r.Maker().RemoveNetwork(ctx, name), core.CodeNotFound)
 }
 
 func testEnsureVolume(t *testing.T, r Rig) {

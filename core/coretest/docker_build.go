@@ -33,7 +33,7 @@ func (d *Docker) Building() int {
 //	LABEL k=v       one each line
 //	CMD ["a", "b"]  the guest's command
 //	EXPOSE 80       a TCP port
-//	RUN ["/guest", "print", "text"]  output; "exit" N fails, "sleep" runs until it is cancelled
+//	RUN ["/guest", "print", "text"]  output; "exit" N fails, "sleep" and "say" run until they are cancelled
 //	FAIL message    the build fails with the message
 //	SLEEP 2s        takes so long
 //	ARCH arm64      the image's architecture
@@ -145,8 +145,9 @@ func (b *fakeBuild) run(ctx context.Context, rest string) error {
 		if args[2] != "0" {
 			return core.Errorf(core.CodeInvalid, "The build failed: The command '%s' returned a non-zero code: %s", strings.TrimSpace(strings.Join(args, " ")), args[2])
 		}
-	case "sleep":
+	case "sleep", "say":
 		id := b.begin()
+		b.out(args[2])
 		defer b.end(id)
 		return b.sleep(ctx, time.Hour)
 	}

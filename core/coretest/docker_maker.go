@@ -155,6 +155,27 @@ func (d *Docker) EnsureNetwork(ctx context.Context, name string, internal bool, 
 	return nil
 }
 
+// RemoveNetwork removes a network that no running container is in.
+func (d *Docker) RemoveNetwork(ctx context.Context, name string) error {
+	if err := d.enter(ctx, "RemoveNetwork"); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.networks[name]; !ok {
+		return core.Errorf(core.CodeNotFound, "There is no network %s.", name)
+	}
+	for _, c := range d.containers {
+		for _, n := range c.d.Networks {
+			if n.Network == name && c.d.State == "running" {
+				return core.Errorf(core.CodeConflict, "The network %s is in use.", name)
+			}
+		}
+	}
+	delete(d.networks, name)
+	return nil
+}
+
 // EnsureVolume makes a volume unless there is one of that name.
 func (d *Docker) EnsureVolume(ctx context.Context, name string, labels map[string]string) error {
 	if err := d.enter(ctx, "EnsureVolume"); err != nil {

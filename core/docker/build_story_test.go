@@ -14,7 +14,7 @@ import (
 )
 
 func TestAStepThatTakesAllTheMemoryIsEndedByItsBound(t *testing.T) {
-	r := newRig(t, newEngine(t).host)
+	r := newRig(t, newEngine(t, "--bridge=none", builderIs(t, "false")).host)
 	ctx := bounded(t, time.Minute)
 	context := coretest.Archive(map[string]string{"Dockerfile": "FROM " + r.Guest() + "\nRUN [\"/guest\", \"swarm\", \"16\"]\n"})
 	_, err := r.d.BuildImage(ctx, core.BuildSpec{Context: context, Dockerfile: "Dockerfile", Memory: 48 << 20}, nil)
@@ -25,7 +25,7 @@ func TestAStepThatTakesAllTheMemoryIsEndedByItsBound(t *testing.T) {
 }
 
 func TestAnEngineThatHangsInABuildIsLeftByItsCaller(t *testing.T) {
-	e := newEngine(t)
+	e := newEngine(t, "--bridge=none", builderIs(t, "false"))
 	r := newRig(t, e.host)
 	ctx, cancel := context.WithCancel(bounded(t, 2*time.Minute))
 	defer cancel()

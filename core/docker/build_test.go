@@ -16,7 +16,8 @@ import (
 // progress reads an answer of the engine.
 func progress(t *testing.T, answer string) (lines []string, id string, err error) {
 	t.Helper()
-	id, err = readProgress(t.Context(), io.NopCloser(strings.NewReader(answer)), "build", func(line string) { lines = append(lines, line) })
+	out := func(line string) { lines = append(lines, line) }
+	id, err = readProgress(t.Context(), io.NopCloser(strings.NewReader(answer)), "build", out, newBuildSteps(out).take)
 	return lines, id, err
 }
 

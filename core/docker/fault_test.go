@@ -23,19 +23,23 @@ import (
 
 // ownEngine is a dockerd of the test's own, to stop, hang and restart.
 type ownEngine struct {
-	t    *testing.T
-	dir  string
-	host string
-	cmd  *exec.Cmd
+	t     *testing.T
+	dir   string
+	host  string
+	flags []string
+	cmd   *exec.Cmd
 }
 
-// newEngine starts a dockerd with its own folders and no networks. It lives in a network namespace of its own, because a
+// newEngine starts a dockerd with its own folders, and without networks unless flags say otherwise. It lives in a network namespace of its own, because a
 // dockerd without a bridge removes docker0 from the one it starts in, and with it that of the server's engine.
-func newEngine(t *testing.T) *ownEngine {
+func newEngine(t *testing.T, flags ...string) *ownEngine {
 	t.Helper()
+	if len(flags) == 0 {
+		flags = []string{"--bridge=none"}
+	}
 	dir, err := os.MkdirTemp("", prefix) // short: the path of a socket has 107 bytes
 	check(t, err)
-	e := &ownEngine{t: t, dir: dir, host: "unix://" + filepath.Join(dir, "d.sock")}
+	e := &ownEngine{t: t, dir: dir, host: "unix://" + filepath.Join(dir, "d.sock"), flags: flags}
 	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
 	t.Cleanup(e.letGo)
 	t.Cleanup(e.stop)
@@ -49,8 +53,8 @@ func (e *ownEngine) start() {
 	log, err := os.OpenFile(filepath.Join(e.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	check(e.t, err)
 	defer log.Close()
-	e.cmd = exec.Command("dockerd", "--data-root", filepath.Join(e.dir, "data"), "--exec-root", filepath.Join(e.dir, "exec"),
-		"--pidfile", filepath.Join(e.dir, "pid"), "--host", e.host, "--bridge=none", "--iptables=false", "--storage-driver=vfs")
+	e.cmd = exec.Command("dockerd", append(e.flags, "--data-root", filepath.Join(e.dir, "data"), "--exec-root", filepath.Join(e.dir, "exec"),
+		"--pidfile", filepath.Join(e.dir, "pid"), "--host", e.host, "--iptables=false", "--storage-driver=vfs")...)
 	e.cmd.Stdout, e.cmd.Stderr = log, log
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	check(e.t, e.cmd.Start())

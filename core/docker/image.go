@@ -82,7 +82,7 @@ func (d *Docker) RemoveImage(ctx context.Context, ref string) error {
 // PullImage takes an image from its registry, without credentials.
 func (d *Docker) PullImage(ctx context.Context, ref string, out func(line string)) error {
 	action := "pull " + ref
-	api, err := d.ready(ctx, action)
+	api, _, err := d.ready(ctx, action)
 	if err != nil {
 		return err
 	}
@@ -92,16 +92,18 @@ func (d *Docker) PullImage(ctx context.Context, ref string, out func(line string
 	if err != nil {
 		return outward(wrap(err, action))
 	}
-	_, err = readProgress(ctx, res, action, out)
+	_, err = readProgress(ctx, res, action, out, nil)
 	return outward(err)
 }
 
-// ready asks the engine for a sign of life before a call that may take so long that its deadline says nothing.
-func (d *Docker) ready(ctx context.Context, action string) (*dockersdk.Client, error) {
-	return call(ctx, d, readLimit, action, func(ctx context.Context, api *dockersdk.Client) (*dockersdk.Client, error) {
-		_, err := api.Ping(ctx, dockersdk.PingOptions{})
+// ready asks the engine for a sign of life, and what it can do, before a call that may take so long that its deadline says nothing.
+func (d *Docker) ready(ctx context.Context, action string) (api *dockersdk.Client, ping dockersdk.PingResult, err error) {
+	api, err = call(ctx, d, readLimit, action, func(ctx context.Context, api *dockersdk.Client) (*dockersdk.Client, error) {
+		var err error
+		ping, err = api.Ping(ctx, dockersdk.PingOptions{})
 		return api, err
 	})
+	return api, ping, err
 }
 
 // outward knows the failures that are the network's or the registry's, which the engine reports as its own.

@@ -164,6 +164,27 @@ func (d *Docker) removeNetwork(ctx context.Context, id string) error {
 	}))
 }
 
+// RemoveNetwork removes the networks of a name. Engines call one that is in use forbidden.
+func (d *Docker) RemoveNetwork(ctx context.Context, name string) error {
+	same, err := d.networksNamed(ctx, name)
+	if err == nil && len(same) == 0 {
+		return core.Errorf(core.CodeNotFound, "There is no network %s.", name)
+	}
+	for _, n := range same {
+		err = act(ctx, d, actLimit, "remove the network "+name, func(ctx context.Context, api *dockersdk.Client) error {
+			_, err := api.NetworkRemove(ctx, n.ID, dockersdk.NetworkRemoveOptions{})
+			return err
+		})
+		if core.CodeOf(err) == core.CodeForbidden {
+			return core.Errorf(core.CodeConflict, "The network %s is in use.", name)
+		}
+		if err := notMissing(err); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
 // networksNamed are the networks of exactly this name, oldest first.
 func (d *Docker) networksNamed(ctx context.Context, name string) ([]network.Summary, error) {
 	items, err := d.listNetworks(ctx)

@@ -24,6 +24,7 @@ type webApp struct {
 	within string // that it must be healthy, 20s unless said
 	grace  string // to end, 10s unless said
 	mark   string // what it answers at /mark
+	port   int    // of the machine, which one container at a time can have; 0: none
 }
 
 // webFile is the definition of such an app.
@@ -53,6 +54,9 @@ func (a webApp) text(s stack) string {
 	} else {
 		built = fmt.Sprintf("      test: [print, tested]\n      keep: 3\n      source: {repo: \"file://%s\", ref: main}\n", a.source)
 	}
+	if a.port > 0 {
+		runs += fmt.Sprintf("    ports: [\"127.0.0.1:%d:3000\"]\n", a.port)
+	}
 	return fmt.Sprintf(webFile, a.name, s.container(a.name), a.host(s), runs, s.Project, s.Prefix, cmp.Or(a.drain, "3s"), cmp.Or(a.grace, "10s"), cmp.Or(a.within, "20s"), built)
 }
 
@@ -74,11 +78,17 @@ func (s stack) define(t testing.TB, a webApp) {
 // feed runs a command of the Manager with a text on its standard input.
 func (s stack) feed(t testing.TB, text string, argv ...string) result {
 	t.Helper()
+	return s.feedTo(t, s.Ports.ManagerSSH, text, argv...)
+}
+
+// feedTo runs a command of the plane at a port with a text on its standard input.
+func (s stack) feedTo(t testing.TB, port int, text string, argv ...string) result {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "input")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ssh := append([]string{"ssh"}, append(s.sshArgs(t, s.Ports.ManagerSSH, s.Key), argv...)...)
+	ssh := append([]string{"ssh"}, append(s.sshArgs(t, port, s.Key), argv...)...)
 	return run(t, "sh", append([]string{"-c", `file=$1; shift; exec "$@" <"$file"`, "sh", file}, ssh...)...)
 }
 

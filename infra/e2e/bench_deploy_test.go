@@ -30,7 +30,10 @@ func TestBenchDeploymentsUnderLoad(t *testing.T) {
 		s.ship(t, "deploy", app.name)
 		l := startLoad(t, s, app.name+"."+s.Domain, benchRate, benchSlow)
 		var own []time.Duration
-		for range benchDeployments {
+		for n := range benchDeployments {
+			if r := s.feed(t, fmt.Sprintf("MARK=%d\n", n), "env", "set", app.name); r.code != 0 { // else no release differs from the one before
+				t.Fatalf("env set: exit %d\n%s%s", r.code, r.out, r.err)
+			}
 			own = append(own, ownTime(s.ship(t, "deploy", app.name)))
 		}
 		for range benchRollback {

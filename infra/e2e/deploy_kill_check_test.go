@@ -3,7 +3,7 @@
 package e2e
 
 import (
-	"net/http"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,31 +14,33 @@ import (
 // check holds the promises that show only at the end, and prints what was hit.
 func (k *killCampaign) check() {
 	k.t.Helper()
-	k.t.Logf("%d kills, %d requests, %d lost; slowest decision %s after the restart; ends: %v", k.kills, k.load.asked.Load(), k.load.lost.Load(), k.slowest.Round(time.Millisecond), k.states)
-	for _, step := range append(slices.Clone(killSteps), "before the record", "before the first step", "after the end") {
+	k.t.Logf("%s died %d times while it deployed %s: slowest decision %s after the restart; ends: %v", k.plane, k.kills, k.service, k.slowest.Round(time.Millisecond), k.states)
+	k.t.Logf("%d requests, %d lost, none answered for at most %s", k.load.asked.Load(), k.load.lost.Load(), k.load.longest().Round(time.Millisecond))
+	for _, step := range append(slices.Clone(k.steps), "before the record", "before the first step", "after the end") {
 		k.t.Logf("%4d hits: %s", k.hits[step], step)
 	}
-	for _, step := range killSteps {
+	for _, step := range k.steps {
 		if k.hits[step] == 0 {
-			k.t.Errorf("the Manager never died in step %q", step)
+			k.t.Errorf("%s never died in step %q", k.plane, step)
 		}
 	}
-	if k.load.asked.Load() == 0 || k.load.lost.Load() > 0 {
+	if k.load.asked.Load() == 0 || k.twice && k.load.lost.Load() > 0 {
 		k.t.Errorf("%d of %d requests lost: %v", k.load.lost.Load(), k.load.asked.Load(), k.load.words())
 	}
 	k.checkAudit()
 	k.checkImages()
-	if report := sshJSON[core.JournalReport](k.t, k.s, "audit", "--verify"); !report.OK {
+	if report := answer[core.JournalReport](k, "audit", "--verify"); !report.OK {
 		k.t.Errorf("the chain: %+v", report)
 	}
 	// What all this left works: one deployment to the end, and Traefik's own view of it.
-	k.push("")
-	d := k.s.ship(k.t, "deploy", k.app.name)
-	if got := serverOf(k.t, k.s, k.app.name); len(got) != 1 || !strings.Contains(got[0], d.Alias) {
-		k.t.Errorf("Traefik has %q, the deployment's container is %s", got, d.Alias)
+	if k.restore != nil {
+		k.restore()
+	} else {
+		k.next(false)
 	}
-	if err := k.s.status(k.s.url(k.app.name, "/mark"), http.StatusOK); err != nil {
-		k.t.Error(err)
+	d := k.ship()
+	if got := serverOf(k.t, k.s, k.service); len(got) != 1 || !strings.Contains(got[0], d.Alias) {
+		k.t.Errorf("Traefik has %q, the deployment's container is %s", got, d.Alias)
 	}
 }
 
@@ -61,21 +63,22 @@ func (k *killCampaign) checkAudit() {
 	}
 }
 
-// checkImages wants no image of the app but those of builds that are done and of releases.
+// checkImages wants no image of the service but those that were there before, those of builds that are done and of releases.
 func (k *killCampaign) checkImages() {
 	k.t.Helper()
-	known := map[string]bool{core.CurrentImage(k.app.name): true}
-	for _, b := range sshJSON[[]core.Build](k.t, k.s, "builds", k.app.name) {
+	known := maps.Clone(k.images)
+	known[core.CurrentImage(k.service)] = true
+	for _, b := range answer[[]core.Build](k, "builds", k.service) {
 		if b.State == core.BuildRunning {
 			k.t.Errorf("build %s is still running", b.ID)
 		}
 		known[b.Tag] = b.State == core.BuildDone && !b.Gone
 	}
-	for _, r := range sshJSON[[]core.ReleaseView](k.t, k.s, "releases", k.app.name) {
+	for _, r := range answer[[]core.ReleaseView](k, "releases", k.service) {
 		known[r.Tag] = true
 	}
 	eventually(k.t, decideTime, "no image that nobody knows", func() bool {
-		for tag := range strings.FieldsSeq(docker(k.t, "images", "--filter", "reference=matrx/"+k.app.name, "--format", "{{.Repository}}:{{.Tag}}")) {
+		for tag := range k.tags() {
 			if !known[tag] {
 				k.t.Logf("image %s belongs to nothing", tag)
 				return false
@@ -83,7 +86,17 @@ func (k *killCampaign) checkImages() {
 		}
 		return true
 	})
-	if left := docker(k.t, "images", "-q", "--filter", "dangling=true", "--filter", "label=com.matrx.service="+k.app.name); left != "" {
-		k.t.Errorf("images without a name are left: %s", left)
+}
+
+// tags are the images that the engine has of the service, and the ids of those without a name.
+func (k *killCampaign) tags() map[string]bool {
+	k.t.Helper()
+	tags := map[string]bool{}
+	for tag := range strings.FieldsSeq(docker(k.t, "images", "--filter", "reference=matrx/"+k.service, "--format", "{{.Repository}}:{{.Tag}}")) {
+		tags[tag] = true
 	}
+	for id := range strings.FieldsSeq(docker(k.t, "images", "-q", "--filter", "dangling=true", "--filter", "label=com.matrx.service="+k.service)) {
+		tags[id] = true
+	}
+	return tags
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +22,7 @@ import (
 )
 
 const (
-	killsInTest = 50
+	killsInTest = 50 // of all campaigns together
 	killsInSoak = 500
 	killRate    = 20 // requests a second meanwhile
 	killRetries = 8  // more kills aimed at one step that was not hit
@@ -32,43 +33,50 @@ const (
 	decideTime = time.Minute
 )
 
-// killSteps are the steps in which the Manager has to die at least once.
-var killSteps = []string{
-	core.StepLock, core.StepSource, core.StepBuild, core.StepTest, core.StepCandidate, core.StepHealth, core.StepSwitch, core.StepRoute,
-	core.StepDrain, core.StepRename, core.StepStop, core.StepObserve, core.StepKeep, core.StepReturn,
+// killTarget is what a campaign kills, and what that is doing meanwhile.
+type killTarget struct {
+	plane   string // service name of the control plane that dies
+	data    string // its folder below apps
+	port    int    // of its ssh
+	service string // that it deploys and rolls back
+	host    string // where that is routed
+	twice   bool   // old and new run beside each other, so that no request may be lost
+	steps   []string
+	parents []string                     // images whose containers a build could leave
+	push    func(version int, sick bool) // makes the next version, one that never gets healthy if it is sick
+	restore func()                       // what the campaign changed for others is again as it was
 }
 
-// killCampaign deploys an app and rolls it back again and again, and kills the Manager meanwhile.
+// killCampaign deploys a service and rolls it back again and again, and kills the control plane that does it meanwhile.
 type killCampaign struct {
+	killTarget
 	t       *testing.T
 	s       stack
-	app     webApp
-	git     sampleClone
-	image   string // that the app is built on
 	load    *load
 	journal *journalTail
 	rnd     *rand.Rand
 	hits    map[string]int
 	kills   int
 	version int
-	pids    []int // the Manager's processes
+	pids    []int // the plane's processes
 	slowest time.Duration
 	states  map[core.DeployState]int
 	rest    surroundings
+	images  map[string]bool // tags of the service that were there before
 }
 
-// TestAManagerKilledAtAnyMomentOfADeploymentLeavesOneVersionThatServes is the campaign: half of the kills are aimed at a step, as
-// soon as the journal has it, the others come after a random time.
-func TestAManagerKilledAtAnyMomentOfADeploymentLeavesOneVersionThatServes(t *testing.T) {
-	k := newKillCampaign(t)
-	for n := range killCount() {
+// campaign kills so often: at first aimed at each step, as soon as the journal has it, then half of the time at one of them, else
+// after a random time.
+func (k *killCampaign) campaign(kills int) {
+	k.t.Helper()
+	for n := range kills {
 		step := ""
-		if n%2 == 0 {
-			step = killSteps[n/2%len(killSteps)]
+		if n < len(k.steps) || n%2 == 0 {
+			step = k.steps[n%len(k.steps)]
 		}
 		k.once(step)
 	}
-	for _, step := range killSteps {
+	for _, step := range k.steps {
 		for range killRetries {
 			if k.hits[step] == 0 {
 				k.once(step)
@@ -79,7 +87,7 @@ func TestAManagerKilledAtAnyMomentOfADeploymentLeavesOneVersionThatServes(t *tes
 	k.check()
 }
 
-// killCount is how many kills there are: MATRX_SOAK=1 asks for many, a greater number for that many.
+// killCount is how many kills there are in all campaigns: MATRX_SOAK=1 asks for many, a greater number for that many.
 func killCount() int {
 	asked, err := strconv.Atoi(os.Getenv("MATRX_SOAK"))
 	switch {
@@ -91,30 +99,62 @@ func killCount() int {
 	return killsInSoak
 }
 
-func newKillCampaign(t *testing.T) *killCampaign {
+// newKillCampaign deploys the target twice, so that there is a release to return to, and looks at what there is then.
+func newKillCampaign(t *testing.T, s stack, target killTarget) *killCampaign {
 	t.Helper()
-	s := theStack(t)
 	seed := uint64(time.Now().UnixNano())
 	if given, err := strconv.ParseUint(os.Getenv("MATRX_SEED"), 10, 64); err == nil {
 		seed = given
 	}
 	t.Logf("seed %d (MATRX_SEED)", seed)
-	k := &killCampaign{t: t, s: s, rnd: rand.New(rand.NewPCG(seed, 0)), hits: map[string]int{}, states: map[core.DeployState]int{}}
-	k.app = webApp{name: "kill-app", source: filepath.Join(s.Root, "projects", "kill-app.git"), drain: "300ms", within: "6s", grace: "5s"}
-	k.git = newRepository(t, k.app.source)
-	image := guestImage(t, "docker")
-	k.git.write("Dockerfile", "FROM "+image+"\nARG VERSION=0\nCOPY version /version\nCOPY way /way\nRUN [\"/guest\", \"print\", \"built\"]\n")
-	k.image = image
-	k.push("")
-	s.define(t, k.app)
-	s.ship(t, "deploy", k.app.name)
-	k.push("")
-	s.ship(t, "deploy", k.app.name) // so that there is a release to return to
-	k.load = startLoad(t, s, k.app.host(s), killRate, 0)
-	k.journal = tailJournal(t, s)
+	k := &killCampaign{killTarget: target, t: t, s: s, rnd: rand.New(rand.NewPCG(seed, 0)), hits: map[string]int{}, states: map[core.DeployState]int{}}
+	k.images = k.tags()
+	for range 2 {
+		k.next(false)
+		k.ship()
+	}
+	k.load = startLoad(t, s, k.host, killRate, 0)
+	k.journal = tailJournalIn(t, filepath.Join(s.Root, "apps", k.data, "data/journal"))
 	k.rest = k.around()
-	k.pids = k.s.processes(k.t, k.s.container("matrx-manager"))
+	k.pids = k.s.processes(k.t, k.s.container(k.plane))
 	return k
+}
+
+// next makes the next version.
+func (k *killCampaign) next(sick bool) {
+	k.t.Helper()
+	k.version++
+	k.push(k.version, sick)
+}
+
+// ssh runs a command of the plane that dies.
+func (k *killCampaign) ssh(argv ...string) result {
+	k.t.Helper()
+	return run(k.t, "ssh", append(k.s.sshArgs(k.t, k.port, k.s.Key), argv...)...)
+}
+
+// answer runs a command of that plane and decodes what it says.
+func answer[T any](k *killCampaign, argv ...string) T {
+	k.t.Helper()
+	r := k.ssh(append(argv, "--json")...)
+	var v T
+	if err := json.Unmarshal([]byte(r.out), &v); err != nil || r.code != 0 {
+		k.t.Fatalf("%v: exit %d: %v in\n%s%s", argv, r.code, err, r.out, r.err)
+	}
+	return v
+}
+
+// ship deploys the service to the end, and gives the record.
+func (k *killCampaign) ship() core.Deployment {
+	k.t.Helper()
+	if r := k.ssh("deploy", k.service, "--follow"); r.code != 0 {
+		k.t.Fatalf("deploy %s: exit %d\n%s%s", k.service, r.code, r.out, r.err)
+	}
+	list := answer[[]core.Deployment](k, "deployments", "--service", k.service)
+	if len(list) == 0 || list[0].State != core.DeployDone {
+		k.t.Fatalf("deploy %s: %+v", k.service, list)
+	}
+	return list[0]
 }
 
 // newRepository makes a bare repository for the planes and a clone of it to work in.
@@ -134,23 +174,6 @@ func (c sampleClone) write(name, text string) {
 	if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o644); err != nil {
 		c.t.Fatal(err)
 	}
-}
-
-// push commits the next version of the app, which behaves in a way.
-func (k *killCampaign) push(way string) {
-	k.t.Helper()
-	k.version++
-	k.git.write("version", fmt.Sprint(k.version))
-	k.git.write("way", way)
-	docker := must(k.t, "sed", "/^ENV\\|^CMD/d", filepath.Join(k.git.dir, "Dockerfile"))
-	args := `"app", "3000"`
-	if way != "" {
-		args += `, "` + way + `"`
-	}
-	k.git.write("Dockerfile", docker+fmt.Sprintf("\nENV MARK=%d\nCMD [%s]\n", k.version, args))
-	k.git.git("add", "-A")
-	k.git.git("commit", "-qm", fmt.Sprintf("Version %d %s", k.version, way))
-	k.git.git("push", "-q", "origin", "HEAD:refs/heads/main")
 }
 
 // processes are the processes of a container: the first one, and its children.
@@ -182,7 +205,7 @@ func (k *killCampaign) once(step string) {
 	k.journal.newest = ""
 	ctx, cancel := context.WithTimeout(context.Background(), decideTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "ssh", append(k.s.sshArgs(k.t, k.s.Ports.ManagerSSH, k.s.Key), command, k.app.name)...)
+	cmd := exec.CommandContext(ctx, "ssh", append(k.s.sshArgs(k.t, k.port, k.s.Key), command, k.service)...)
 	if err := cmd.Start(); err != nil {
 		k.t.Fatal(err)
 	}
@@ -198,12 +221,12 @@ func (k *killCampaign) once(step string) {
 		}
 	}
 	at := k.kill()
-	_ = cmd.Wait() // the connection ended with the Manager
+	_ = cmd.Wait() // the connection ended with the plane
 	k.hits[at]++
 	where := fmt.Sprintf("kill %d, %s aimed at %q, died in %q", k.kills, command, step, at)
-	docker(k.t, "start", k.s.container("matrx-manager"))
+	docker(k.t, "start", k.s.container(k.plane))
 	k.settled(where, before)
-	k.pids = k.s.processes(k.t, k.s.container("matrx-manager"))
+	k.pids = k.s.processes(k.t, k.s.container(k.plane))
 }
 
 // prepare decides what is done, and pushes what it needs. Only a deployment that fails returns to the old version.
@@ -214,9 +237,9 @@ func (k *killCampaign) prepare(step string) (command string) {
 	case back:
 		return "rollback"
 	case sick:
-		k.push("sick")
+		k.next(true)
 	default:
-		k.push("")
+		k.next(false)
 	}
 	return "deploy"
 }
@@ -240,22 +263,23 @@ func (k *killCampaign) await(limit time.Duration, holds func() bool) {
 	}
 }
 
-// kill freezes the Manager at this very moment, looks what it has on record, and has the engine kill it. It gives the step.
+// kill freezes the plane at this very moment, looks what it has on record, and has the engine kill it. It gives the step.
 func (k *killCampaign) kill() string {
 	k.t.Helper()
 	for _, pid := range k.pids {
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-			k.t.Fatalf("freeze the Manager: %v", err)
+			k.t.Fatalf("freeze %s: %v", k.plane, err)
 		}
 	}
 	k.journal.idle = looksForSegment
 	k.journal.read()
 	at := k.journal.step()
-	docker(k.t, "kill", "--signal", "KILL", k.s.container("matrx-manager"))
+	docker(k.t, "kill", "--signal", "KILL", k.s.container(k.plane))
 	return at
 }
 
-// settled waits until every deployment is decided and one container is left, and checks that it is the right one.
+// settled waits until every deployment is decided, one container is left and answers through Traefik, and checks that it is the right
+// one.
 func (k *killCampaign) settled(where, before string) {
 	k.t.Helper()
 	began := time.Now()
@@ -265,12 +289,12 @@ func (k *killCampaign) settled(where, before string) {
 			k.t.Logf("%s: %s", where, last)
 		}
 	}()
-	eventually(k.t, decideTime, where+": decided, and one container", func() bool {
+	eventually(k.t, decideTime, where+": decided, and one container that serves", func() bool {
 		last = k.open()
 		return last == ""
 	})
 	k.slowest = max(k.slowest, time.Since(began))
-	if k.load.lost.Load() > 0 {
+	if k.twice && k.load.lost.Load() > 0 {
 		k.t.Fatalf("%s: requests lost: %v", where, k.load.words())
 	}
 	row, known := k.journal.rows[k.journal.newest]
@@ -291,10 +315,10 @@ func (k *killCampaign) settled(where, before string) {
 
 // open says what is not decided yet; empty when everything is.
 func (k *killCampaign) open() string {
-	r := k.s.ssh(k.t, "deployments", "--service", k.app.name, "--json")
+	r := k.ssh("deployments", "--service", k.service, "--json")
 	var list []core.Deployment
 	if json.Unmarshal([]byte(r.out), &list) != nil {
-		return "the Manager does not answer: " + r.err
+		return k.plane + " does not answer: " + r.err
 	}
 	for _, d := range list {
 		if d.State == core.DeployRunning {
@@ -303,13 +327,19 @@ func (k *killCampaign) open() string {
 	}
 	k.journal.idle = looksForSegment
 	k.journal.read()
-	return k.rest.differs(k.around())
+	if differs := k.rest.differs(k.around()); differs != "" {
+		return differs
+	}
+	if err := k.s.status("https://"+k.host+"/healthz", http.StatusOK); err != nil {
+		return k.service + " does not serve: " + err.Error()
+	}
+	return ""
 }
 
 // serving is the deployment whose container is the service's.
 func (k *killCampaign) serving() string {
 	k.t.Helper()
-	return inspect(k.t, k.s.container(k.app.name)).Config.Labels["com.matrx.deployment"]
+	return inspect(k.t, k.s.container(k.service)).Config.Labels["com.matrx.deployment"]
 }
 
 // surroundings is what the engine has that a deployment could leave behind.
@@ -317,7 +347,7 @@ type surroundings struct {
 	containers, networks, volumes []string
 }
 
-// around looks at containers of the app, of its builds and of the stack, at networks and at volumes.
+// around looks at containers of the service, of its builds and of the stack, at networks and at volumes.
 func (k *killCampaign) around() surroundings {
 	k.t.Helper()
 	list := func(args ...string) []string {
@@ -326,8 +356,12 @@ func (k *killCampaign) around() surroundings {
 		return slices.Compact(lines)
 	}
 	var a surroundings
-	// The last one finds what the engine made for a step of a build.
-	for _, filter := range []string{"label=com.matrx.project=" + k.s.Project, "name=" + k.s.container(k.app.name), "ancestor=" + k.image} {
+	// The last ones find what the engine made for a step of a build.
+	filters := []string{"label=com.matrx.project=" + k.s.Project, "name=" + k.s.container(k.service)}
+	for _, image := range k.parents {
+		filters = append(filters, "ancestor="+image)
+	}
+	for _, filter := range filters {
 		a.containers = append(a.containers, list("ps", "-a", "--filter", filter, "--format", "{{.Names}} {{.State}}")...)
 	}
 	slices.Sort(a.containers)

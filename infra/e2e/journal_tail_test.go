@@ -14,7 +14,7 @@ import (
 	"github.com/codematrx/matrx-ship/core"
 )
 
-// journalTail reads the Manager's journal as it grows, from outside: what a killed process had on record is known to the byte.
+// journalTail reads a control plane's journal as it grows, from outside: what a killed process had on record is known to the byte.
 type journalTail struct {
 	t        testing.TB
 	dir      string
@@ -30,11 +30,17 @@ type journalTail struct {
 // looksForSegment is how many reads without anything new come before the next segment is looked for.
 const looksForSegment = 200
 
-// tailJournal begins at the journal's end.
+// tailJournal begins at the end of the Manager's journal.
 func tailJournal(t testing.TB, s stack) *journalTail {
 	t.Helper()
+	return tailJournalIn(t, filepath.Join(s.Root, "apps/server-manager/data/journal"))
+}
+
+// tailJournalIn begins at the end of the journal in a folder.
+func tailJournalIn(t testing.TB, dir string) *journalTail {
+	t.Helper()
 	j := &journalTail{
-		t: t, dir: filepath.Join(s.Root, "apps/server-manager/data/journal"),
+		t: t, dir: dir,
 		rows: map[string]core.Deployment{}, intents: map[string]string{}, outcomes: map[string]int{},
 	}
 	j.openNewest()

@@ -21,6 +21,8 @@ type load struct {
 	asked, lost atomic.Int64
 	mu          sync.Mutex
 	errors      map[string]int // what went wrong, by its words
+	good        time.Time      // when the last good answer came
+	worst       time.Duration  // between two good answers
 	client      *http.Client
 	host        string
 	stop        context.CancelFunc
@@ -85,12 +87,25 @@ func (l *load) ask(path string) {
 			err = fmt.Errorf("%s", res.Status)
 		}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if err != nil {
 		l.lost.Add(1)
-		l.mu.Lock()
 		l.errors[err.Error()]++
-		l.mu.Unlock()
+		return
 	}
+	now := time.Now()
+	if !l.good.IsZero() {
+		l.worst = max(l.worst, now.Sub(l.good))
+	}
+	l.good = now
+}
+
+// longest is the longest time between two good answers.
+func (l *load) longest() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.worst
 }
 
 // end stops and waits for what is under way.

@@ -46,6 +46,7 @@ hand_definition() {
 	folder=$(on_plane "$port_manager_ssh" definition "$service" --json | jq -r .folder) || die "the Manager does not show the definition of $service"
 	answer=$(on_plane "$port_manager_ssh" definition set --base "$version" --json <"$folder/docker-compose.yml") || die "the Manager does not take the definition of $service: $answer"
 	jq -r .version <<<"$answer" >"$handed_dir/$service.definition"
+	[[ $(jq -r .version <<<"$answer") != "$version" ]] || return 0 # it had it already
 	say "the Manager has the changed definition of $service"
 	changes=$((changes + 1))
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -87,6 +88,13 @@ func TestTheDefinitionsOfThePlatformAreWhatTheyShouldBe(t *testing.T) {
 		}
 		for _, d := range defs {
 			seen[d.Service] = d
+			again, err := compose.New().Write(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := compose.New().Parse("definition", again, nil); err != nil || !reflect.DeepEqual(got, []core.Definition{d}) {
+				t.Errorf("%s printed and read again: %v\n%s", d.Service, err, again)
+			}
 		}
 	}
 	for _, service := range []string{"traefik", "postgres", "ship-demo-db", "ship-demo", core.ManagerName, core.DeployName} {

@@ -39,6 +39,8 @@ func run(mode string, args []string) int {
 		return untilTold()
 	case "swarm":
 		return swarm(number(args))
+	case "fill":
+		return fill(number(args))
 	case "print":
 		fmt.Println(strings.Join(args, " "))
 		return 0
@@ -94,6 +96,26 @@ func swarm(n int) int {
 		return 1
 	}
 	runtime.KeepAlive(block)
+	return 0
+}
+
+// fill writes n MiB a second into a file, to the end of the disk.
+func fill(n int) int {
+	f, err := os.Create("/filler")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer f.Close()
+	tick := time.NewTicker(time.Second / time.Duration(n))
+	defer tick.Stop()
+	block := bytes.Repeat([]byte{'x'}, 1<<20)
+	for range tick.C {
+		if _, err := f.Write(block); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+	}
 	return 0
 }
 
