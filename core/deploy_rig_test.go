@@ -29,7 +29,7 @@ type deployRig struct {
 	next    *core.RouteRule   // the definition's; nil: that of the container that runs at first
 	direct  bool              // the container that runs at first is routed past the switch
 	further map[string]string // labels of that container
-	counted *atomic.Int64 // how often Traefik was asked for its routes; nil counts nothing
+	counted *atomic.Int64     // how often Traefik was asked for its routes; nil counts nothing
 }
 
 // newDeployRig opens a plane beside which version 1 of "web" runs, as if nobody had ever deployed it.
