@@ -523,6 +523,14 @@ func (m gatedMaker) RemoveNetwork(ctx context.Context, name string) error {
 	return m.g.pass("RemoveNetwork", func() error { return m.Maker.RemoveNetwork(ctx, name) })
 }
 
+func (m gatedMaker) Connect(ctx context.Context, network, container string) error {
+	return m.g.pass("Connect", func() error { return m.Maker.Connect(ctx, network, container) })
+}
+
+func (m gatedMaker) Disconnect(ctx context.Context, network, container string) error {
+	return m.g.pass("Disconnect", func() error { return m.Maker.Disconnect(ctx, network, container) })
+}
+
 type gatedFolders struct {
 	core.FolderWriter
 	g *gate
