@@ -29,6 +29,7 @@ type deployRig struct {
 	next    *core.RouteRule   // the definition's; nil: that of the container that runs at first
 	direct  bool              // the container that runs at first is routed past the switch
 	further map[string]string // labels of that container
+	own     string            // id of the plane's container; empty: it is in none
 	counted *atomic.Int64     // how often Traefik was asked for its routes; nil counts nothing
 }
 
@@ -105,7 +106,7 @@ func (r *deployRig) open() {
 // deployParts are the parts of a plane behind a gate.
 func (r *deployRig) deployParts(g *gate) core.Parts {
 	p := r.parts()
-	p.Charter = r.plane
+	p.Charter, p.Own = r.plane, r.own
 	p.Docker = gatedDocker{r.engine, g}
 	p.Journal = gatedJournal{r.journal, g}
 	p.Proxy = switchProxy{r}
