@@ -203,7 +203,7 @@ func TestAJoinThatDiesAtAnyMomentIsFinishedAndNothingOfItIsLeftInTheEnd(t *testi
 		for _, after := range []bool{false, true} {
 			inBubble(t, func(t *testing.T) {
 				r := newDeployRig(t, func(r *deployRig) { insidePlane(r); r.gate = &gate{dieAt: dieAt, after: after, died: make(chan struct{})} })
-				time.Sleep(45 * time.Second)
+				time.Sleep(25 * time.Second)
 				r.gate.mu.Lock()
 				more = r.gate.dead
 				r.gate.mu.Unlock()
@@ -285,6 +285,26 @@ func TestAControlPlaneOutsideOfAContainerJoinsNothing(t *testing.T) {
 		r.become("web", core.Healthy, time.Minute)
 		if d := r.deploy(core.DeployIn{}); d.State != core.DeployDone || r.engine.Calls("Connect") > 0 || len(r.joinedRows()) > 0 {
 			t.Errorf("%d joins, rows %q, %+v", r.engine.Calls("Connect"), r.joinedRows(), d)
+		}
+	})
+}
+
+func TestAServiceWhoseNetworksCannotBeJoinedIsTriedAgainNowAndThen(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newDeployRig(t, func(r *deployRig) {
+			insidePlane(r)
+			r.engine.AddNetwork(core.Network{Name: "a-web"})
+			r.def.Networks = []core.NetworkUse{{Name: "a-web"}}
+		})
+		r.become("web", core.Unproven, time.Minute)
+		time.Sleep(9 * time.Minute)
+		if calls := r.engine.Calls("Connect"); calls != 1 {
+			t.Errorf("%d tries in 9 minutes", calls)
+		}
+		r.engine.AddNetwork(core.Network{Name: "a-web", Internal: true})
+		r.become("web", core.Healthy, 3*time.Minute)
+		if got := r.networksOf(r.own); got != "a-web edge" {
+			t.Errorf("on %s", got)
 		}
 	})
 }

@@ -10,9 +10,10 @@ import (
 
 // The rhythm of looking after the networks that this control plane is in.
 const (
-	nearEvery = 30 * time.Second
+	nearEvery = 10 * time.Second
 	nearSoon  = 500 * time.Millisecond // until the engine was listed for the first time
 	nearWait  = 20 * time.Second       // for one round
+	nearLater = 10 * time.Minute       // until a service is tried again whose networks cannot be joined
 	nearRest  = 2 * time.Minute        // a network stays joined so long at least: what is to be probed in it may not be made yet
 )
 
@@ -22,7 +23,7 @@ func (c *Core) keepNear(ctx context.Context) {
 	if c.ship.Maker == nil {
 		return
 	}
-	wait, told := time.Duration(0), ""
+	wait, told, later := time.Duration(0), "", map[string]time.Time{}
 	for rest(ctx, wait, nil) {
 		wait = nearEvery
 		if !c.services.listed() {
@@ -30,7 +31,7 @@ func (c *Core) keepNear(ctx context.Context) {
 			continue
 		}
 		trouble := ""
-		if err := c.tendNetworks(ctx); err != nil && ctx.Err() == nil {
+		if err := c.tendNetworks(ctx, later); err != nil && ctx.Err() == nil {
 			trouble = err.Error()
 		}
 		if trouble != told && trouble != "" {
@@ -40,8 +41,8 @@ func (c *Core) keepNear(ctx context.Context) {
 	}
 }
 
-// tendNetworks is one round.
-func (c *Core) tendNetworks(ctx context.Context) error {
+// tendNetworks is one round. later says until when a service is left alone: a join that is refused writes to the journal each time.
+func (c *Core) tendNetworks(ctx context.Context, later map[string]time.Time) error {
 	ctx, cancel := context.WithTimeout(WithActor(ctx, c.systemActor()), nearWait)
 	defer cancel()
 	if !c.services.standing().inside {
@@ -50,10 +51,15 @@ func (c *Core) tendNetworks(ctx context.Context) error {
 	var errs []error
 	for _, out := range c.services.unreached() {
 		uses := c.namedNetworks(out)
-		if len(uses) == 0 {
+		if len(uses) == 0 || c.now().Before(later[out.service]) {
 			continue
 		}
-		if _, err := c.comeNear(ctx, uses); err != nil {
+		switch _, err := c.comeNear(ctx, uses); CodeOf(err) {
+		case "":
+		case CodeConflict:
+			later[out.service] = c.now().Add(nearLater)
+			c.log.Warn("a service cannot be probed", "service", out.service, "why", MessageOf(err))
+		default:
 			errs = append(errs, err)
 		}
 	}
