@@ -202,7 +202,10 @@ func TestAJoinThatDiesAtAnyMomentIsFinishedAndNothingOfItIsLeftInTheEnd(t *testi
 	for dieAt, more := 1, true; more; dieAt++ {
 		for _, after := range []bool{false, true} {
 			inBubble(t, func(t *testing.T) {
-				r := newDeployRig(t, func(r *deployRig) { insidePlane(r); r.gate = &gate{dieAt: dieAt, after: after, died: make(chan struct{})} })
+				r := newDeployRig(t, func(r *deployRig) {
+					insidePlane(r)
+					r.gate = &gate{dieAt: dieAt, after: after, died: make(chan struct{})}
+				})
 				time.Sleep(25 * time.Second)
 				r.gate.mu.Lock()
 				more = r.gate.dead
