@@ -30,13 +30,14 @@ func TestAServiceOnANetworkOfItsOwnIsProbedAndItsRemovalTakesTheNetworkAway(t *t
 	const name = "lone"
 	network := s.Prefix + name + "-own"
 	t.Cleanup(func() {
+		s.ssh(t, "definition", "remove", name, "--confirm", name) // when the test did not come to it
 		run(t, "docker", "rm", "-f", s.container(name))
 		for _, plane := range []string{"matrx-manager", "deploy-server"} {
 			run(t, "docker", "network", "disconnect", "-f", network, s.container(plane))
 		}
 		run(t, "docker", "network", "rm", network)
 	})
-	if r := s.feed(t, fmt.Sprintf(loneFile, name, guestImage(t), s.container(name), s.Project, network), "definition", "set"); r.code != 0 {
+	if r := s.feed(t, fmt.Sprintf(loneFile, name, guestImage(t, "docker"), s.container(name), s.Project, network), "definition", "set"); r.code != 0 {
 		t.Fatalf("definition set: exit %d\n%s%s", r.code, r.out, r.err)
 	}
 	s.ship(t, "deploy", name)
@@ -62,7 +63,7 @@ func TestAServiceOnANetworkOfItsOwnIsProbedAndItsRemovalTakesTheNetworkAway(t *t
 		}
 		return nil
 	})
-	if r := s.ssh(t, "definition", "remove", name, "--confirm", name, "--follow"); r.code != 0 {
+	if r := s.ssh(t, "definition", "remove", name, "--confirm", name); r.code != 0 {
 		t.Fatalf("definition remove: exit %d\n%s%s", r.code, r.out, r.err)
 	}
 	answered(t, "the network is gone", func() error {
