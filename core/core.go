@@ -15,6 +15,7 @@ type Parts struct {
 	Config  Config
 	Charter Charter
 	Version string // of this program
+	Own     string // id of the container that this program runs in; empty: it finds out itself
 	Journal Journal
 	Docker  Docker
 	Usage   StatsSource // cgroup files where mounted, else the engine
@@ -87,6 +88,7 @@ type Core struct {
 	shared   *sharing
 	alerts   *alerts
 	envs     sync.Mutex // held while a version of an env is made
+	joining  sync.Mutex // held while this plane joins or leaves a network
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -130,6 +132,7 @@ func Open(ctx context.Context, p Parts) (*Core, error) {
 	c.wg.Go(func() { c.shared.run(own) })
 	c.wg.Go(func() { c.alerts.run(own) })
 	c.wg.Go(func() { c.keepSwitches(own) })
+	c.wg.Go(func() { c.keepNear(own) })
 	c.wg.Go(func() { c.deploys.keep(own) })
 	return c, nil
 }

@@ -105,6 +105,9 @@ func (r *deployRun) candidate(ctx context.Context) (string, error) {
 	if err := r.ensure(ctx); err != nil {
 		return "", err
 	}
+	if err := r.comeNear(ctx); err != nil {
+		return "", err
+	}
 	if err := r.bridge(ctx); err != nil {
 		return "", err
 	}

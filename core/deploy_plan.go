@@ -94,6 +94,9 @@ func (c *Core) planWarnings(ctx context.Context, stored DefinitionVersion, d Con
 	if stored.Health.How == ProbeSkip {
 		plan.Warn = append(plan.Warn, "It has no health check ("+stored.Health.Reason+"): all that is seen is that it stays up.")
 	}
+	if why := c.outOfReach(ctx, stored.Definition); why != "" {
+		plan.Blocked = append(plan.Blocked, why)
+	}
 	if stored.Route == nil {
 		return
 	}

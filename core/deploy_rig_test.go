@@ -29,6 +29,7 @@ type deployRig struct {
 	next    *core.RouteRule   // the definition's; nil: that of the container that runs at first
 	direct  bool              // the container that runs at first is routed past the switch
 	further map[string]string // labels of that container
+	own     string            // id of the plane's container; empty: it is in none
 	counted *atomic.Int64     // how often Traefik was asked for its routes; nil counts nothing
 }
 
@@ -105,7 +106,7 @@ func (r *deployRig) open() {
 // deployParts are the parts of a plane behind a gate.
 func (r *deployRig) deployParts(g *gate) core.Parts {
 	p := r.parts()
-	p.Charter = r.plane
+	p.Charter, p.Own = r.plane, r.own
 	p.Docker = gatedDocker{r.engine, g}
 	p.Journal = gatedJournal{r.journal, g}
 	p.Proxy = switchProxy{r}
@@ -521,6 +522,14 @@ func (m gatedMaker) RenameContainer(ctx context.Context, id, name string) error 
 
 func (m gatedMaker) RemoveNetwork(ctx context.Context, name string) error {
 	return m.g.pass("RemoveNetwork", func() error { return m.Maker.RemoveNetwork(ctx, name) })
+}
+
+func (m gatedMaker) Connect(ctx context.Context, network, container string) error {
+	return m.g.pass("Connect", func() error { return m.Maker.Connect(ctx, network, container) })
+}
+
+func (m gatedMaker) Disconnect(ctx context.Context, network, container string) error {
+	return m.g.pass("Disconnect", func() error { return m.Maker.Disconnect(ctx, network, container) })
 }
 
 type gatedFolders struct {

@@ -37,6 +37,12 @@ type Maker interface {
 	EnsureNetwork(ctx context.Context, name string, internal bool, labels map[string]string) error
 	// RemoveNetwork removes a network. One that a container is in is CodeConflict; one that is not there is CodeNotFound.
 	RemoveNetwork(ctx context.Context, name string) error
+	// Connect makes a container, also one that runs, a member of a network, without a further name there; one that is a member stays
+	// one. The container keeps its way out of the server: a network that would take it over is CodeConflict, because that cuts the
+	// container's connections. A network or container that is not there is CodeNotFound.
+	Connect(ctx context.Context, network, container string) error
+	// Disconnect ends a membership; a container that is no member stays none. A network or container that is not there is CodeNotFound.
+	Disconnect(ctx context.Context, network, container string) error
 	// EnsureVolume makes a volume unless there is one of that name.
 	EnsureVolume(ctx context.Context, name string, labels map[string]string) error
 }

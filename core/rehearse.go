@@ -38,7 +38,7 @@ func Rehearse(entries iter.Seq2[Entry, error]) (Rehearsal, error) {
 	}
 	r.Services = len(s.tables[definitionsTable])
 	r.Unread = unread[DefinitionVersion](s, definitionsTable) + unread[EnvVersion](s, envTable) + unread[Release](s, releasesTable) +
-		unread[Deployment](s, deploymentsTable) + unread[Build](s, buildsTable) + unread[Job](s, jobsTable)
+		unread[Deployment](s, deploymentsTable) + unread[Build](s, buildsTable) + unread[Job](s, jobsTable) + unread[Joined](s, joinedTable)
 	return r, nil
 }
 

@@ -216,8 +216,10 @@ func (c *Core) scopeNetworks(ctx context.Context, dv DefinitionVersion, s *remov
 			continue
 		}
 		made := n.Labels[labelService] != "" || c.cfg.Project != "" && n.Labels[labelProject] == c.cfg.Project
+		guests := c.guestsOf(n.Name)
 		foreign := slices.ContainsFunc(n.Containers, func(name string) bool {
-			return !slices.ContainsFunc(s.containers, func(d ContainerDetail) bool { return d.Name == name })
+			own := func(d ContainerDetail) bool { return d.Name == name }
+			return !slices.ContainsFunc(s.containers, own) && !slices.ContainsFunc(guests, func(g guest) bool { return g.container.Name == name })
 		})
 		if made && !needed[n.Name] && !foreign {
 			s.networks = append(s.networks, n.Name)

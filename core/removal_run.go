@@ -233,6 +233,9 @@ func (r *removalRun) networks(ctx context.Context) error {
 		if needed[name] {
 			continue
 		}
+		if err := r.c.clearGuests(ctx, name); err != nil {
+			return err
+		}
 		switch err := r.c.ship.Maker.RemoveNetwork(ctx, name); CodeOf(err) {
 		case "", CodeNotFound:
 			r.job.print("the network " + name + " is removed")

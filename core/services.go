@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"log/slog"
@@ -75,7 +76,7 @@ func newServices(c *Core, p Parts) *services {
 		charter: c.charter, project: c.cfg.Project, docker: p.Docker, meter: p.Usage, host: p.Host, prober: p.Prober, collect: p.Collect,
 		journal: p.Journal, logs: p.Logs, shared: c.shared, log: c.log, now: c.now,
 		hub: NewHub[*Snapshot](1), changed: signal(), urgent: signal(), kick: signal(), probes: signal(), looked: signal(),
-		listing: make(chan struct{}, 1), board: newBoard(c.charter, ownContainer()),
+		listing: make(chan struct{}, 1), board: newBoard(c.charter, cmp.Or(p.Own, ownContainer())),
 		tracks: map[string]tracked{}, faults: faultAges{}, stale: true,
 	}
 	s.engine = EngineState{Problem: notAsked, Since: c.started}

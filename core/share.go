@@ -13,12 +13,13 @@ const (
 	buildsTable      = "builds"
 	releasesTable    = "releases"
 	deploymentsTable = "deployments"
+	joinedTable      = "joined" // networks that a control plane joined by itself
 )
 
 // sharedTables are the tables that both control planes of a server see. Each plane writes its own rows in its own journal and
 // publishes them in a file; the other one reads that. Of rows with one key the newer wins: the plane that is not the owner
 // writes an override while the owner is down (DESIGN, section 5).
-var sharedTables = []string{definitionsTable, envTable, buildsTable, releasesTable, deploymentsTable, alertsTable}
+var sharedTables = []string{definitionsTable, envTable, buildsTable, releasesTable, deploymentsTable, alertsTable, joinedTable}
 
 // rowsOf gives the rows of a table that this plane may see, in order of key.
 func rowsOf[T any](c *Core, table string) []T {
@@ -97,7 +98,7 @@ func publishedRows(c *Core, table string) map[string]json.RawMessage {
 	most := maxSharedRows
 	var needed map[string]bool
 	switch table {
-	case definitionsTable:
+	case definitionsTable, joinedTable:
 		return bodies
 	case envTable:
 		most, needed = maxSharedEnvs, envsOfReleases(c)

@@ -27,6 +27,9 @@ func TestMaker(t *testing.T, open func(t testing.TB) Rig) {
 		{"waiting ends with the container and gives its exit code", testWaitContainer},
 		{"a network is made once, however many ask at once", testEnsureNetwork},
 		{"a network goes when nothing runs in it", testRemoveNetwork},
+		{"a container joins a network while it runs, and leaves it, however often it is told to", testConnect},
+		{"a container keeps its way out of the server when it joins a network", testConnectKeepsTheWayOut},
+		{"joining and leaving tell what is not there", testConnectWrong},
 		{"a volume is made once", testEnsureVolume},
 	} {
 		t.Run(story.name, func(t *testing.T) { story.run(t, open(t)) })
