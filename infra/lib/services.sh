@@ -74,7 +74,7 @@ ensure_secrets() {
 	[[ -n $identity ]] || identity=$("$ship" keygen age) || die "no age identity could be made"
 	for plane in matrx-manager deploy-server; do
 		secret_set "$plane" MATRX_AGE_IDENTITIES "$identity"
-		for name in MATRX_GIT_TOKEN MATRX_ALERT_URLS; do
+		for name in MATRX_GIT_TOKEN MATRX_GIT_SSH_KEY MATRX_GIT_KNOWN_HOSTS MATRX_ALERT_URLS; do
 			[[ -z ${!name:-} ]] || secret_set "$plane" "$name" "${!name}"
 		done
 	done
