@@ -64,8 +64,14 @@ func explain(r *remote, lines []string, err error) error {
 	return core.Errorf(core.CodeUnavailable, "%s cannot be fetched. (git says: %s)", r.repo, cause(lines, exit))
 }
 
-// cause is the line that says most: the first that names an error, because others follow from it; else the last.
+// cause is the line that says most: what ssh says before git gives up; else the first that names an error, because others
+// follow from it; else the last.
 func cause(lines []string, exit *exec.ExitError) string {
+	for i, line := range lines {
+		if i > 0 && strings.HasPrefix(line, "fatal: Could not read from remote repository") {
+			return lines[i-1]
+		}
+	}
 	for _, line := range lines {
 		if strings.HasPrefix(line, "fatal:") || strings.HasPrefix(line, "error:") {
 			return line

@@ -233,6 +233,13 @@ func TestWhatSSHMayNotDoIsRefusedWithTheVariableToSet(t *testing.T) {
 			}
 		})
 	}
+	t.Run("nobody listens", func(t *testing.T) {
+		gone := *h
+		gone.address = "127.0.0.1:1"
+		_, err := newRepo(t).reader(gone.trusted).Fetch(t.Context(), "web", core.Source{Repo: gone.url(r.dir), Ref: "main"}, nil)
+		wantCode(t, err, core.CodeUnavailable, "does not answer")
+		wantCode(t, err, core.CodeUnavailable, "Connection refused")
+	})
 	t.Run("no such repository", func(t *testing.T) {
 		_, err := newRepo(t).reader(h.trusted).Fetch(t.Context(), "web", core.Source{Repo: h.url("/nothing"), Ref: "main"}, nil)
 		wantCode(t, err, core.CodeNotFound, "There is no repository")
