@@ -24,10 +24,11 @@ func buildTag(service, build string) string {
 // shortBuild is a build's id as people write it: the end of it, because ids begin with their time.
 func shortBuild(id string) string { return id[max(0, len(id)-12):] }
 
-// imageLabels say on an image where it comes from.
+// imageLabels say on an image where it comes from. com.matrx.service is not among them: a container takes its image's labels over, so
+// that a step of a build, or one that somebody tries by hand, would pass for the service itself.
 func imageLabels(b Build, at time.Time) map[string]string {
 	return map[string]string{
-		labelService: b.Service, labelCommit: b.Commit.SHA, labelBuild: b.ID, labelBuilt: at.UTC().Format(time.RFC3339),
+		labelBuiltFor: b.Service, labelCommit: b.Commit.SHA, labelBuild: b.ID, labelBuilt: at.UTC().Format(time.RFC3339),
 	}
 }
 

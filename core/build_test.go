@@ -157,7 +157,7 @@ func TestABuildMakesALabelledImageOfTheCommitAndIsRemembered(t *testing.T) {
 	if err != nil || image.ID != b.Image || b.Digest == "" {
 		t.Fatalf("the image: %+v, %v", image, err)
 	}
-	for name, want := range map[string]string{"com.matrx.service": "web", "com.matrx.commit": commit.SHA, "com.matrx.build": b.ID, "maintainer": "ann"} {
+	for name, want := range map[string]string{"com.matrx.service": "", "com.matrx.built-for": "web", "com.matrx.commit": commit.SHA, "com.matrx.build": b.ID, "maintainer": "ann"} {
 		if image.Labels[name] != want {
 			t.Errorf("label %s is %q", name, image.Labels[name])
 		}

@@ -34,6 +34,9 @@ type Config struct {
 	AgeIdentities string `env:"MATRX_AGE_IDENTITIES" default:"" file:"yes" doc:"age identities (AGE-SECRET-KEY-1...), one a line. The first encrypts; the others decrypt only. Without one no env can be kept."`
 	GitToken      string `env:"MATRX_GIT_TOKEN" default:"" file:"yes" doc:"Token for private https repositories. It is handed to git through its environment, never in a URL."`
 	GitTokenHosts string `env:"MATRX_GIT_TOKEN_HOSTS" default:"github.com" doc:"Hosts that are sent MATRX_GIT_TOKEN, separated by commas, with the port where it is not 443; no other ever is."`
+	GitSSHKey     string `env:"MATRX_GIT_SSH_KEY" default:"" file:"yes" doc:"Private key without a passphrase for repositories by ssh: all its lines. It is kept in memory and shown to ssh alone."`
+	GitKnownHosts string `env:"MATRX_GIT_KNOWN_HOSTS" default:"" file:"yes" doc:"Keys of the hosts of repositories by ssh, as in known_hosts; no other host is talked to."`
+	BuildCgroup   string `env:"MATRX_BUILD_CGROUP" default:"" doc:"Control group below which the engine runs the steps of builds (/name, or name.slice where systemd has the groups); its bound on processes then holds for them. Classic builder only."`
 	AlertURLs     string `env:"MATRX_ALERT_URLS" default:"" file:"yes" doc:"Where alerts go: addresses of the notification library shoutrrr, one a line."`
 	LogMaxBytes   string `env:"MATRX_LOG_MAX_BYTES" default:"10GiB" doc:"Bound of all collected logs."`
 	LogMaxAge     string `env:"MATRX_LOG_MAX_AGE" default:"30d" doc:"Bound of the age of collected logs."`
@@ -99,6 +102,9 @@ func (cfg Config) check() []error {
 	}
 	if cfg.ShellRole != RoleOperator.String() && cfg.ShellRole != RoleAdmin.String() {
 		problems = append(problems, fmt.Errorf("MATRX_SHELL_ROLE is %q: give operator or admin", cfg.ShellRole))
+	}
+	if g := cfg.BuildCgroup; g != "" && (SafeText(g) != g || strings.Contains(g, "..") || !strings.HasPrefix(g, "/") && !strings.HasSuffix(g, ".slice")) {
+		problems = append(problems, fmt.Errorf("MATRX_BUILD_CGROUP is %q: give a group like /matrx-builds, or a slice like matrx-builds.slice", g))
 	}
 	if _, err := ParseBytes(cfg.LogMaxBytes); err != nil {
 		problems = append(problems, fmt.Errorf("MATRX_LOG_MAX_BYTES: %w", err))

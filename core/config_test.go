@@ -29,12 +29,12 @@ func TestAnEmptyEnvironmentIsUsable(t *testing.T) {
 func TestEveryProblemOfTheEnvironmentIsNamedAtOnce(t *testing.T) {
 	_, err := LoadConfig(environment(map[string]string{
 		"MATRX_ROOT": "srv", "MATRX_DATA_DIR": "data", "MATRX_SHELL_ROLE": "root", "MATRX_LOG_MAX_BYTES": "much", "MATRX_LOG_MAX_AGE": "long",
-		"MATRX_SSH_CA_FILE": "/nowhere", "MATRX_SSH_ADDR": "2222", "MATRX_HTTP_ADDR": "localhost",
+		"MATRX_SSH_CA_FILE": "/nowhere", "MATRX_SSH_ADDR": "2222", "MATRX_HTTP_ADDR": "localhost", "MATRX_BUILD_CGROUP": "../builds",
 	}))
 	if CodeOf(err) != CodeInvalid {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"MATRX_ROOT", "MATRX_DATA_DIR", "MATRX_SHELL_ROLE", "MATRX_LOG_MAX_BYTES", "MATRX_LOG_MAX_AGE", "MATRX_SSH_CA_FILE", "MATRX_SSH_ADDR", "MATRX_HTTP_ADDR"} {
+	for _, name := range []string{"MATRX_ROOT", "MATRX_DATA_DIR", "MATRX_SHELL_ROLE", "MATRX_LOG_MAX_BYTES", "MATRX_LOG_MAX_AGE", "MATRX_SSH_CA_FILE", "MATRX_SSH_ADDR", "MATRX_HTTP_ADDR", "MATRX_BUILD_CGROUP"} {
 		if !strings.Contains(MessageOf(err), name) {
 			t.Errorf("%s is not named in: %s", name, MessageOf(err))
 		}

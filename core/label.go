@@ -15,6 +15,7 @@ const (
 	labelCommit     = "com.matrx.commit"     // also on images: full SHA of a clean commit
 	labelBuild      = "com.matrx.build"      // also on images
 	labelBuilt      = "com.matrx.built"      // on images: time of the build
+	labelBuiltFor   = "com.matrx.built-for"  // on images: the service
 )
 
 // Stamp is what a deployment adds to a container's labels.
@@ -97,7 +98,7 @@ func (r RouteRule) label(service string, labels map[string]string) {
 
 // stampLabels are those that differ between containers of one definition.
 var stampLabels = map[string]bool{
-	labelRelease: true, labelDeployment: true, labelDefinition: true, labelEnv: true, labelCommit: true, labelBuild: true, labelBuilt: true,
+	labelRelease: true, labelDeployment: true, labelDefinition: true, labelEnv: true, labelCommit: true, labelBuild: true, labelBuilt: true, labelBuiltFor: true,
 }
 
 // IsStampLabel is true for labels that say which attempt made a container.

@@ -26,13 +26,19 @@ func (r Repo) String() string {
 	return u.String()
 }
 
-// ParseRepo checks the address of a repository. An address with a credential is refused without repeating it.
+// ParseRepo checks the address of a repository. One with a credential is refused without repeating it. The short form
+// git@host:owner/name.git is read as ssh://git@host/owner/name.git: what comes after the colon is the path from the top.
 func ParseRepo(s string) (Repo, error) {
 	if s == "" || len(s) > maxRepo || SafeText(s) != s || strings.ContainsAny(s, " \\") {
 		return Repo{}, Errorf(CodeInvalid, "The address of the repository is empty, longer than %d bytes, or has blanks or control characters in it.", maxRepo)
 	}
 	if !strings.Contains(s, "://") {
-		return Repo{}, Errorf(CodeInvalid, "The repository needs a full address like https://github.com/owner/name.git; instead of git@host:owner/name.git write ssh://git@host/owner/name.git.")
+		user, rest, _ := strings.Cut(s, "@")
+		host, at, short := strings.Cut(rest, ":")
+		if !short || at == "" || !validName(user) || !validHost(host) {
+			return Repo{}, Errorf(CodeInvalid, "The repository needs a full address like https://github.com/owner/name.git or ssh://git@host/owner/name.git.")
+		}
+		s = "ssh://" + user + "@" + host + "/" + strings.TrimPrefix(at, "/")
 	}
 	u, err := url.Parse(s)
 	if err != nil {

@@ -111,6 +111,7 @@ main() {
 	need_go
 	step "Engine"
 	ensure_engine
+	bound_builds
 	refuse_second_checkout
 	step "Folders and sources"
 	prepare_root

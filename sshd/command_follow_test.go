@@ -94,7 +94,7 @@ func TestWhatIsListedFitsOneLineEach(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}
-	if state := releaseState(core.ReleaseView{}); state != "image is gone" {
+	if state := releaseState(core.ReleaseView{ImageGone: true}); state != "image is gone" {
 		t.Errorf("a release without its image is %q", state)
 	}
 	if diff := releaseDiff(core.ReleaseView{Diff: []core.ChangeItem{{Kind: "env", What: "A removed"}}, Note: "data stays"}); diff != "env: A removed; data stays" {

@@ -53,9 +53,10 @@ func (d *Docker) BuildImage(ctx context.Context, spec core.BuildSpec, out func(l
 }
 
 // buildOptions are what both builders are told.
-func buildOptions(spec core.BuildSpec, with build.BuilderVersion) dockersdk.ImageBuildOptions {
+func (d *Docker) buildOptions(spec core.BuildSpec, with build.BuilderVersion) dockersdk.ImageBuildOptions {
 	opts := dockersdk.ImageBuildOptions{
 		Version: with, Dockerfile: spec.Dockerfile, NoCache: spec.Fresh, Labels: spec.Labels, BuildArgs: map[string]*string{},
+		CgroupParent: d.cfg.BuildCgroup,
 	}
 	if spec.Tag != "" {
 		opts.Tags = []string{spec.Tag}

@@ -19,7 +19,7 @@ const buildShares = 512
 func (d *Docker) classic(ctx context.Context, api *dockersdk.Client, source io.Reader, spec core.BuildSpec, out func(line string)) (string, error) {
 	own, cancel := context.WithTimeout(ctx, buildLimit)
 	defer cancel()
-	opts := buildOptions(spec, build.BuilderV1)
+	opts := d.buildOptions(spec, build.BuilderV1)
 	opts.Remove, opts.ForceRemove, opts.CPUShares, opts.Memory, opts.MemorySwap = true, true, buildShares, spec.Memory, spec.Memory
 	steps := &stepWatch{out: out}
 	id, err := buildWith(own, api, source, opts, steps.line, nil)

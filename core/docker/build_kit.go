@@ -24,7 +24,7 @@ func (d *Docker) buildKit(ctx context.Context, api *dockersdk.Client, source io.
 		return "", err
 	}
 	defer s.close()
-	opts := buildOptions(spec, build.BuilderBuildKit)
+	opts := d.buildOptions(spec, build.BuilderBuildKit)
 	opts.BuildID, opts.SessionID = rand.Text(), s.id
 	over := d.endBuild(ctx, api, opts.BuildID, cancel)
 	defer over()

@@ -36,7 +36,10 @@ type Config struct {
 	Locks core.Locker
 	// Project is this stack's own (com.matrx.project); a container with another one is never reconciled.
 	Project string
-	Log     *slog.Logger
+	// BuildCgroup is the control group below which the steps of builds run; its bounds are for whoever made it to set. Empty
+	// leaves them where the engine puts containers.
+	BuildCgroup string
+	Log         *slog.Logger
 }
 
 // Docker is one engine. It is safe for concurrent use.

@@ -18,14 +18,18 @@ type reason struct {
 
 // reasons are tried in order.
 var reasons = [...]reason{
-	{[]string{"cannot run ssh", "unable to find remote helper for"},
-		core.CodeUnavailable, "%s cannot be reached: the image of the control plane lacks the program for it."},
+	{[]string{"cannot run ssh", "ssh: not found", "No user exists for uid", "unable to find remote helper for"},
+		core.CodeUnavailable, "%s cannot be reached: the image of the control plane lacks the program for it, or the user that it runs as."},
 	{[]string{"unable to update url base from redirection", "returned error: 301", "returned error: 302", "returned error: 307", "returned error: 308"},
 		core.CodeInvalid, "%s leads somewhere else, and redirects are not followed. Give the address it leads to."},
-	{[]string{"could not read Username", "could not read Password", "Authentication failed", "returned error: 401", "returned error: 403", "Permission denied", "Host key verification failed", "Permission to"},
-		core.CodeForbidden, "%s may not be read from here. A private repository on https needs MATRX_GIT_TOKEN, and its host in MATRX_GIT_TOKEN_HOSTS; one on ssh needs a key and a known host; a file needs to be readable by the control plane."},
+	{[]string{"Host key verification failed", "host key is known for", "no matching host key"},
+		core.CodeForbidden, "%s shows a host key that is not the one in MATRX_GIT_KNOWN_HOSTS, so nothing was asked of it. If the host has a new key, check it with its owner and put it there; if not, somebody stands in between."},
+	{[]string{"Permission denied (", "Too many authentication failures"},
+		core.CodeForbidden, "%s does not let the key in MATRX_GIT_SSH_KEY in. Give its public part to the host as a key that may read this repository, and check the user in the address."},
+	{[]string{"could not read Username", "could not read Password", "Authentication failed", "returned error: 401", "returned error: 403", "Permission denied", "Permission to"},
+		core.CodeForbidden, "%s may not be read from here. A private repository on https needs MATRX_GIT_TOKEN, and its host in MATRX_GIT_TOKEN_HOSTS; one on ssh a key that may read it; a file needs to be readable by the control plane."},
 	{[]string{"returned error: 404", "not found", "does not appear to be a git repository", "does not exist", "Repository not found", "No such file or directory"},
-		core.CodeNotFound, "There is no repository at %s, or the token may not see it. Check the address and MATRX_GIT_TOKEN."},
+		core.CodeNotFound, "There is no repository at %s, or the token or key may not see it. Check the address, and MATRX_GIT_TOKEN or MATRX_GIT_SSH_KEY."},
 	{[]string{"dubious ownership"},
 		core.CodeForbidden, "%s belongs to another user of the server, so git does not open it."},
 	{[]string{"No space left on device", "Disk quota exceeded"},

@@ -43,6 +43,7 @@ func (g *Git) Fetch(ctx context.Context, service string, src core.Source, out fu
 	}
 	defer func() { err = errors.Join(err, m.unlock()) }()
 	f := &fetching{g: g, m: m, repo: repo, ref: ref, out: out}
+	defer func() { err = errors.Join(err, f.remote.close()) }()
 	sha, err := f.run(timed, src.Submodules)
 	if err != nil {
 		err = errors.Join(err, m.clean())

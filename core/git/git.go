@@ -24,10 +24,12 @@ const (
 type Config struct {
 	Root       string // MATRX_ROOT: mirrors are made in projects/.mirrors below it, and file addresses must lie below it
 	Token      core.Secret
-	TokenHosts []string // which hosts get the token, with the port where it is not 443
-	CAFile     string   // certificates of authorities that are trusted instead of the system's
-	Nearby     bool     // addresses of this very machine may be asked: loopback and link-local
-	Program    string   // empty means git on the usual path
+	TokenHosts []string    // which hosts get the token, with the port where it is not 443
+	SSHKey     core.Secret // private key for ssh, without a passphrase
+	KnownHosts string      // known_hosts lines: the only hosts that ssh talks to
+	CAFile     string      // certificates of authorities that are trusted instead of the system's
+	Nearby     bool        // addresses of this very machine may be asked: loopback and link-local
+	Program    string      // empty means git on the usual path
 	Within     time.Duration
 	MaxBytes   int64 // of one mirror
 	Now        func() time.Time

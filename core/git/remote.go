@@ -25,6 +25,8 @@ type remote struct {
 	repo     core.Repo
 	settings []setting
 	secrets  []string // never to be shown
+	env      []string // besides what every run has
+	held     []memory // open while it is in use
 	global   string   // a configuration file, for what git does not hand on to the process that reads a local repository
 }
 
@@ -36,19 +38,22 @@ func (r *remote) secret() []string {
 	return r.secrets
 }
 
-// remote checks an address and what it leads to.
+// remote checks an address and what it leads to. The caller closes it.
 func (g *Git) remote(ctx context.Context, repo core.Repo) (*remote, error) {
 	r := &remote{repo: repo}
-	if repo.Scheme == "file" {
+	switch repo.Scheme {
+	case "file":
 		return r, g.checkFile(r)
+	case "ssh":
+		if err := g.openSSH(ctx, r); err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+		return r, nil
 	}
 	host, port := splitHost(repo)
 	addresses, err := g.lookUp(ctx, host)
 	if err != nil {
 		return nil, err
-	}
-	if repo.Scheme != "https" {
-		return r, nil
 	}
 	if _, err := netip.ParseAddr(host); err != nil { // git asks the address that was checked, and no other
 		r.settings = append(r.settings, setting{"http.curloptResolve", host + ":" + port + ":" + strings.Join(addresses, ",")})

@@ -51,11 +51,12 @@ func (c command) environ() []string {
 	env := []string{
 		"PATH=" + searchPath, "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_ATTR_NOSYSTEM=1",
 		"GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1", "GIT_LITERAL_PATHSPECS=1", "GIT_OPTIONAL_LOCKS=0",
-		"GIT_SSH=ssh", "GIT_SSH_VARIANT=ssh",
+		"GIT_SSH_VARIANT=ssh",
 	}
 	all, allow, global := settings(c.dir), "none", "/dev/null"
 	if c.remote != nil {
 		all, allow = append(all, c.remote.settings...), c.remote.repo.Scheme
+		env = append(env, c.remote.env...)
 		if c.remote.global != "" {
 			global = c.remote.global
 		}

@@ -72,14 +72,15 @@ func (f *fetching) bringSubmodules(ctx context.Context, repo core.Repo, sha stri
 }
 
 // bringSubmodule fetches the one commit of a submodule, under a remote of its own: the token goes to hosts that are named.
-func (f *fetching) bringSubmodule(ctx context.Context, repo core.Repo, e entry) error {
+func (f *fetching) bringSubmodule(ctx context.Context, repo core.Repo, e entry) (err error) {
 	f.say("fetch submodule %s at %s from %s", core.SafeText(e.path), e.sha, repo)
-	outer := f.remote
-	defer func() { f.remote = outer }()
-	var err error
-	if f.remote, err = f.g.remote(ctx, repo); err != nil {
+	inner, err := f.g.remote(ctx, repo)
+	if err != nil {
 		return err
 	}
+	outer := f.remote
+	f.remote = inner
+	defer func() { f.remote, err = outer, errors.Join(err, inner.close()) }()
 	return f.fetch(ctx, repo, "+"+e.sha+":"+refSub+e.sha)
 }
 

@@ -95,7 +95,7 @@ func (k *killCampaign) tags() map[string]bool {
 	for tag := range strings.FieldsSeq(docker(k.t, "images", "--filter", "reference=matrx/"+k.service, "--format", "{{.Repository}}:{{.Tag}}")) {
 		tags[tag] = true
 	}
-	for id := range strings.FieldsSeq(docker(k.t, "images", "-q", "--filter", "dangling=true", "--filter", "label=com.matrx.service="+k.service)) {
+	for id := range strings.FieldsSeq(docker(k.t, "images", "-q", "--filter", "dangling=true", "--filter", "label=com.matrx.built-for="+k.service)) {
 		tags[id] = true
 	}
 	return tags

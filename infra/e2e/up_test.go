@@ -156,14 +156,31 @@ func TestUpPutsChangedSecretsIntoTheStore(t *testing.T) {
 	s := theStack(t)
 	before := sshJSON[core.EnvView](t, s, "env", service)
 	secret := fmt.Sprint("token-", time.Now().UnixNano())
-	out := s.up(t, "MATRX_GIT_TOKEN="+secret)
+	key := "-----BEGIN\n" + secret + "\n-----END" // of many lines, as a key for ssh has
+	out := s.up(t, "MATRX_GIT_TOKEN="+secret, "MATRX_GIT_SSH_KEY="+key)
 	after := sshJSON[core.EnvView](t, s, "env", service)
 	values := sshJSON[core.EnvValues](t, s, "env", service, "--reveal")
-	if after.Version <= before.Version || values.Values["MATRX_GIT_TOKEN"] != secret {
+	if after.Version <= before.Version || values.Values["MATRX_GIT_TOKEN"] != secret || values.Values["MATRX_GIT_SSH_KEY"] != key {
 		t.Errorf("version %d after %d has not the secret; up said:\n%s", after.Version, before.Version, out)
 	}
 	if strings.Contains(out, secret) {
 		t.Error("up prints the secret")
+	}
+}
+
+func TestTheProcessesOfBuildsAreBoundedWhereTheEngineKeepsItsGroupsItself(t *testing.T) {
+	s := theStack(t)
+	group := "/sys/fs/cgroup/pids/matrx-builds/pids.max"
+	raw, err := os.ReadFile(group)
+	bounded := err == nil
+	if kept, _ := os.Stat("/sys/fs/cgroup/pids"); kept != nil && os.Geteuid() == 0 && !bounded && docker(t, "info", "--format", "{{.CgroupDriver}}") == "cgroupfs" {
+		t.Fatalf("there is no bound: %v", err)
+	}
+	for _, plane := range []string{"matrx-manager", "deploy-server"} {
+		env := inspect(t, s.container(plane)).Config.Env
+		if slices.Contains(env, "MATRX_BUILD_CGROUP=/matrx-builds") != bounded || bounded && strings.TrimSpace(string(raw)) != "4096" {
+			t.Errorf("%s: the group has %q", plane, raw)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@
 
 engine_dir=$local_dir/engine
 engine_pid_file=$engine_dir/dockerd.pid
+build_processes=4096 # of all builds together, threads too
 
 # find_engine fills docker_socket with the engine's socket on this machine; the planes mount it.
 find_engine() {
@@ -81,6 +82,26 @@ prepare_cgroups() {
 	PATH=$PATH:/usr/sbin:/sbin cgroupfs-mount || die "cgroupfs-mount: Docker needs control groups"
 }
 
+# bound_builds makes the control group that the planes have builds run in, with a bound on processes, and fills build_group with
+# its name. It is there where the engine keeps control groups itself (version 1); elsewhere MATRX_BUILD_CGROUP may name a slice.
+bound_builds() {
+	local group=/sys/fs/cgroup/pids/matrx-builds
+	build_group=
+	((EUID == 0)) && [[ -d ${group%/*} && $(docker info --format '{{.CgroupDriver}} {{.CgroupVersion}}') == 'cgroupfs 1' ]] || return 0
+	mkdir -p "$group"
+	printf '%s' "$build_processes" >"$group/pids.max" || die "the processes of builds cannot be bounded: $group"
+	build_group=/matrx-builds
+	say "builds have at most $build_processes processes ($group)"
+}
+
+# remove_build_group takes it away.
+remove_build_group() {
+	local group
+	for group in /sys/fs/cgroup/*/matrx-builds; do
+		[[ ! -d $group ]] || rmdir "$group" || say "kept $group: something is in it"
+	done
+}
+
 # prepare_iptables chooses the older kernel interface where the newer one is missing. Only machines whose engine
 # we start come here.
 prepare_iptables() {
@@ -108,6 +129,7 @@ stop_own_engine() {
 	fi
 	kill "$pid"
 	wait_until 30 test ! -d "/proc/$pid" || die "dockerd (pid $pid) did not end within 30 s"
+	remove_build_group
 	say "stopped dockerd (pid $pid), which make up had started"
 }
 

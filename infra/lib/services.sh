@@ -74,7 +74,7 @@ ensure_secrets() {
 	[[ -n $identity ]] || identity=$("$ship" keygen age) || die "no age identity could be made"
 	for plane in matrx-manager deploy-server; do
 		secret_set "$plane" MATRX_AGE_IDENTITIES "$identity"
-		for name in MATRX_GIT_TOKEN MATRX_ALERT_URLS; do
+		for name in MATRX_GIT_TOKEN MATRX_GIT_SSH_KEY MATRX_GIT_KNOWN_HOSTS MATRX_ALERT_URLS; do
 			[[ -z ${!name:-} ]] || secret_set "$plane" "$name" "${!name}"
 		done
 	done
@@ -84,9 +84,10 @@ ensure_secrets() {
 # write_vars writes the values of the variables that the definitions have. None of them is secret.
 write_vars() {
 	local resolver='' dashboard=false name optional='{}'
+	local MATRX_BUILD_CGROUP=${MATRX_BUILD_CGROUP:-$build_group}
 	[[ -z $(secret_get traefik MATRX_DASHBOARD_USERS) ]] || dashboard=true
 	[[ -z ${MATRX_ACME_EMAIL:-} ]] || resolver=letsencrypt
-	for name in MATRX_SSH_CA MATRX_SHELL_ROLE MATRX_LOG_MAX_BYTES MATRX_LOG_MAX_AGE MATRX_ACME_EMAIL MATRX_ACME_CA; do
+	for name in MATRX_SSH_CA MATRX_SHELL_ROLE MATRX_LOG_MAX_BYTES MATRX_LOG_MAX_AGE MATRX_BUILD_CGROUP MATRX_ACME_EMAIL MATRX_ACME_CA; do
 		optional=$(jq -c --arg name "$name" --arg value "${!name:-}" '.[$name] = $value' <<<"$optional")
 	done
 	jq -n --argjson optional "$optional" --arg MATRX_PROJECT "$project" --arg MATRX_PREFIX "$prefix" --arg MATRX_ROOT "$matrx_root" \

@@ -82,7 +82,7 @@ func (b *built) parts(ctx context.Context, cfg core.Config, charter core.Charter
 		return p, err
 	}
 	p.Journal, b.closes = j, append(b.closes, j.Close)
-	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, Locks: flock.New(locks(cfg)), Project: cfg.Project, Log: log})
+	engine, err := docker.Open(docker.Config{Host: cfg.DockerHost, Locks: flock.New(locks(cfg)), Project: cfg.Project, BuildCgroup: cfg.BuildCgroup, Log: log})
 	if err != nil {
 		return p, err
 	}

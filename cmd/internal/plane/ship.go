@@ -21,7 +21,10 @@ import (
 func (b *built) ship(cfg core.Config, engine *docker.Docker, data string, log *slog.Logger) core.ShipParts {
 	parts := core.ShipParts{
 		Definitions: compose.New(), Maker: engine, Images: engine, Made: engine, Locks: flock.New(locks(cfg)), Through: traefik.NewProber(),
-		Git: git.New(git.Config{Root: cfg.Root, Token: core.Secret(cfg.GitToken), TokenHosts: git.TokenHosts(cfg.GitTokenHosts)}),
+		Git: git.New(git.Config{
+			Root: cfg.Root, Token: core.Secret(cfg.GitToken), TokenHosts: git.TokenHosts(cfg.GitTokenHosts),
+			SSHKey: core.Secret(cfg.GitSSHKey), KnownHosts: cfg.GitKnownHosts,
+		}),
 	}
 	sealer, err := age.New(cfg.AgeIdentities)
 	missing(log, "the identities of age", err)

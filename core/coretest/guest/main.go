@@ -39,6 +39,8 @@ func run(mode string, args []string) int {
 		return untilTold()
 	case "swarm":
 		return swarm(number(args))
+	case "storm":
+		return storm(number(args))
 	case "fill":
 		return fill(number(args))
 	case "print":
