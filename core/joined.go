@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,7 @@ func (c *Core) comeNear(ctx context.Context, uses []NetworkUse) (string, error) 
 	case v.why != "":
 		return "", Errorf(CodeConflict, "%s", v.why)
 	}
-	var refused []error
+	var refused error // the best one's
 	for _, name := range v.join {
 		err := c.joinNetwork(ctx, name)
 		if err == nil {
@@ -102,10 +103,10 @@ func (c *Core) comeNear(ctx context.Context, uses []NetworkUse) (string, error) 
 		if CodeOf(err) != CodeConflict {
 			return "", err
 		}
-		refused = append(refused, err)
+		refused = cmp.Or(refused, err)
 	}
-	if err := errors.Join(refused...); err != nil {
-		return "", Errorf(CodeConflict, "This control plane is on none of its networks and can join none of them, so its health check cannot be made. %s Make one of them internal.", MessageOf(refused[0]))
+	if refused != nil {
+		return "", Errorf(CodeConflict, "This control plane is on none of its networks and can join none of them, so its health check cannot be made. %s Make one of them internal.", MessageOf(refused))
 	}
 	return "", nil
 }
