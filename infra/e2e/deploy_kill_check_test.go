@@ -68,7 +68,7 @@ func (k *killCampaign) checkImages() {
 	k.t.Helper()
 	known := maps.Clone(k.images)
 	known[core.CurrentImage(k.service)] = true
-	for _, b := range answer[[]core.Build](k, "builds", k.service) {
+	for _, b := range answer[[]core.Build](k, "builds", k.service, "--limit", "500") {
 		if b.State == core.BuildRunning {
 			k.t.Errorf("build %s is still running", b.ID)
 		}

@@ -115,7 +115,7 @@ func managerTarget(t *testing.T, s stack) killTarget {
 	}
 	here := []string{"        definition: infra/manager/compose.yml\n", ""}
 	good := edited(append(here, "within: 1m0s", "within: 20s")...)
-	ill := edited(append(here, "within: 1m0s", "within: 3s", "http: /healthz\n", "http: /nowhere\n", "http:/healthz:3000", "http:/nowhere:3000")...)
+	ill := edited(append(here, "within: 1m0s", "within: 3s", "http: /healthz\n", "http: /nowhere\n")...)
 	now := ""
 	push := func(_ int, sick bool) {
 		t.Helper()
