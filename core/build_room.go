@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -30,7 +31,7 @@ func (c *Core) buildRoom(ctx context.Context) error {
 		}
 		left, floor := u.Total-u.Used, min(int64(float64(u.Total)*roomPart), roomMost)
 		if left < floor {
-			return Errorf(CodeUnavailable, "The disk of %s is nearly full: %s left, and a build leaves %s free. Make room (prune, log-trim), or look at what the Dockerfile writes.",
+			return Errorf(CodeUnavailable, "The disk of %s is nearly full: %s left, and a build leaves %s free. Make room (prune, log-trim), or look at what the Dockerfiles that are built now write.",
 				path, FormatBytes(left), FormatBytes(floor))
 		}
 		if share(u.InodesUsed, u.InodesTotal) >= inodesFull {
@@ -76,6 +77,10 @@ func (b *building) whileRoom(ctx context.Context, do func(context.Context) (stri
 
 // makeRoom removes what the build left on the engine's disk.
 func (b *building) makeRoom(ctx context.Context) {
+	if b.c.buildsBeside(b.row.ID) { // what they have built so far has no name yet either
+		b.print("What the build had written goes with the next one, or by: prune. Another build is running.")
+		return
+	}
 	pruned, err := b.c.docker.Prune(ctx)
 	if err != nil {
 		b.print("What the build had written is still there: " + MessageOf(err))
@@ -83,4 +88,11 @@ func (b *building) makeRoom(ctx context.Context) {
 	}
 	b.c.services.disk.forget()
 	b.print(fmt.Sprintf("Freed %s: images without a name and the build cache.", FormatBytes(pruned.Bytes)))
+}
+
+// buildsBeside tells whether another build runs, on either control plane.
+func (c *Core) buildsBeside(id string) bool {
+	return slices.ContainsFunc(rowsOf[Build](c, buildsTable), func(b Build) bool {
+		return b.ID != id && b.State == BuildRunning && (b.Plane != c.charter.Name || c.jobs.runs(b.Job))
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -48,7 +49,8 @@ func (r *deployRun) rehearseTraefik(ctx context.Context) (words string, err erro
 	return r.complaints(ctx, id)
 }
 
-// rehearsed is a definition of Traefik for its trial: what it would write to, and the engine's socket, are not there.
+// rehearsed is a definition of Traefik for its trial: what it would write to, and the engine's socket, are not there. What it reads its
+// configuration from is there to be read, however it is mounted.
 func rehearsed(d Definition) Definition {
 	d.Tmpfs = maps.Clone(d.Tmpfs)
 	if d.Tmpfs == nil {
@@ -58,8 +60,10 @@ func rehearsed(d Definition) Definition {
 	for _, m := range d.Mounts {
 		switch {
 		case strings.HasSuffix(m.Target, "docker.sock") || strings.HasSuffix(m.Source, "docker.sock"):
-		case m.ReadOnly:
+		case m.ReadOnly || holdsConfiguration(d.Command, m.Target):
+			m.ReadOnly = true
 			seen = append(seen, m)
+		case path.Ext(m.Target) != "": // one file, such as acme.json: it makes one of its own
 		default:
 			d.Tmpfs[m.Target] = "rw,nosuid,nodev,noexec,size=8m,mode=1777"
 		}
@@ -68,15 +72,31 @@ func rehearsed(d Definition) Definition {
 	return d
 }
 
+// holdsConfiguration is true for a mount from which Traefik reads its static file, or the files of its file provider.
+func holdsConfiguration(command []string, target string) bool {
+	switch path.Ext(target) {
+	case ".yml", ".yaml", ".toml":
+		return true
+	}
+	for _, arg := range command {
+		flag, value, _ := strings.Cut(strings.TrimLeft(strings.ToLower(arg), "-"), "=")
+		named := flag == "configfile" || flag == "providers.file.directory" || flag == "providers.file.filename"
+		if named && (value == target || strings.HasPrefix(value, strings.TrimSuffix(target, "/")+"/")) {
+			return true
+		}
+	}
+	return false
+}
+
 // answers waits until Traefik's own command for it says that it answers on its ping, and that it goes on running.
 func (r *deployRun) answers(ctx context.Context, id string, def Definition) error {
 	asks := slices.ContainsFunc(def.Command, func(arg string) bool { return strings.HasPrefix(strings.ToLower(arg), "--ping") })
 	for answered := !asks; ; {
-		if !rest(ctx, tryEvery, nil) {
-			return Errorf(CodeConflict, "The new Traefik does not answer on its ping within %s. The old one was not touched; the new one's last lines are in the record.", tryWait)
-		}
+		late := !rest(ctx, tryEvery, nil)
 		d, err := r.c.docker.Container(ctx, id)
 		switch {
+		case late || errors.Is(ctx.Err(), context.DeadlineExceeded):
+			return noAnswer()
 		case err != nil:
 			return err
 		case d.State != "running":
@@ -87,9 +107,17 @@ func (r *deployRun) answers(ctx context.Context, id string, def Definition) erro
 			continue
 		}
 		if answered, err = r.pings(ctx, id, def); err != nil {
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return noAnswer()
+			}
 			return err
 		}
 	}
+}
+
+// noAnswer is the error of a Traefik that took too long.
+func noAnswer() error {
+	return Errorf(CodeConflict, "The new Traefik does not answer on its ping within %s. The old one was not touched; the new one's last lines are in the record.", tryWait)
 }
 
 // pings has the image's own command ask a container from beside it.
@@ -154,18 +182,30 @@ func complaint(line string) string {
 	return strings.TrimSpace(strings.TrimPrefix(l.Message+": "+l.Error, ": "))
 }
 
-// complaints refuses a Traefik that has written one.
+// ofFiles is true for a complaint about the files of the file provider, which are all there when Traefik is tried. Any other may come
+// from how it is tried: without a network, an engine and its certificates.
+func ofFiles(line string) bool {
+	return strings.Contains(line, `"providerName":"file"`) || strings.Contains(line, "providerName=file") || strings.Contains(line, "file.Provider")
+}
+
+// complaints refuses a Traefik that has written one about its files, and tells of any other.
 func (r *deployRun) complaints(ctx context.Context, id string) (string, error) {
 	lines, err := r.c.lastLines(ctx, id)
 	if err != nil {
 		return "", err
 	}
+	words := "it starts with its flags and files and answers"
 	for _, line := range lines {
-		if said := complaint(line); said != "" {
+		said := complaint(line)
+		switch {
+		case said == "":
+		case ofFiles(line):
 			return "", Errorf(CodeConflict, "The new Traefik starts, and complains about its configuration: %s The old one was not touched.", sentence(shortText(said)))
+		default:
+			words = "it starts and answers, and says, where it has no network: " + shortText(said)
 		}
 	}
-	return "it starts with its flags and files and answers", nil
+	return words, nil
 }
 
 // lastWords is why a Traefik has ended: its last complaint, else its last line.

@@ -9,9 +9,12 @@ import (
 )
 
 // traefikRig is a deployment of Traefik itself, whose new version is tried with the flags given.
-func traefikRig(t *testing.T, flags ...string) (*deployRig, func() []core.ContainerSpec) {
+func traefikRig(t *testing.T, mounts []core.Mount, flags ...string) (*deployRig, func() []core.ContainerSpec) {
 	r := newDeployRig(t, func(r *deployRig) {
 		r.def.Kind, r.def.Layer, r.def.Route, r.def.Command = core.KindTraefik, core.LayerTraefik, nil, append(flags, "--ping=true")
+		if r.def.Mounts = mounts; mounts != nil {
+			return
+		}
 		r.def.Mounts = []core.Mount{
 			{Type: "bind", Source: "/var/run/docker.sock", Target: "/var/run/docker.sock", ReadOnly: true},
 			{Type: "bind", Source: "/srv/traefik/dynamic", Target: "/etc/traefik/dynamic", ReadOnly: true},
@@ -35,7 +38,7 @@ func traefikRig(t *testing.T, flags ...string) (*deployRig, func() []core.Contai
 
 func TestANewTraefikIsTriedWithoutTheEngineTheCertificatesAndANetwork(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		r, tried := traefikRig(t, "--entrypoints.web.address=:8080")
+		r, tried := traefikRig(t, nil, "--entrypoints.web.address=:8080")
 		d := r.deploy(core.DeployIn{})
 		if i := slices.IndexFunc(d.Steps, func(s core.DeployStep) bool { return s.Name == core.StepTest }); i < 0 || !strings.Contains(d.Steps[i].Detail, "starts with its flags and files and answers") {
 			t.Fatalf("%s: %s %+v", d.State, d.Result, d.Steps)
@@ -69,7 +72,7 @@ func TestATraefikThatDoesNotStartOrComplainsNeverTouchesTheOldOne(t *testing.T) 
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				r, _ := traefikRig(t, "--nonsense")
+				r, _ := traefikRig(t, nil, "--nonsense")
 				old := r.one()
 				r.engine.OnProgram("--nonsense", func(core.ContainerSpec) (string, int) { return tc.says, 1 })
 				d := r.deploy(core.DeployIn{})
@@ -85,4 +88,31 @@ func TestATraefikThatDoesNotStartOrComplainsNeverTouchesTheOldOne(t *testing.T) 
 			})
 		})
 	}
+}
+
+func TestTheTrialOfTraefikReadsItsFilesAndLeavesOutWhereItKeepsCertificates(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r, tried := traefikRig(t, []core.Mount{
+			{Type: "bind", Source: "/srv/traefik/traefik.yml", Target: "/etc/traefik/traefik.yml"},
+			{Type: "bind", Source: "/srv/traefik/rules", Target: "/etc/traefik/rules"},
+			{Type: "bind", Source: "/srv/traefik/acme.json", Target: "/acme.json"},
+			{Type: "bind", Source: "/srv/traefik/logs", Target: "/logs"},
+		}, "--providers.file.directory=/etc/traefik/rules")
+		r.deploy(core.DeployIn{})
+		specs := tried()
+		if len(specs) == 0 {
+			t.Fatal("it was not tried")
+		}
+		one := specs[0]
+		var seen []string
+		for _, m := range one.Seen {
+			if !m.ReadOnly {
+				t.Errorf("%s can be written to", m.Target)
+			}
+			seen = append(seen, m.Target)
+		}
+		if strings.Join(seen, " ") != "/etc/traefik/traefik.yml /etc/traefik/rules" || len(one.Definition.Tmpfs) != 1 || one.Definition.Tmpfs["/logs"] == "" {
+			t.Errorf("it sees %q, and has memory at %v", seen, one.Definition.Tmpfs)
+		}
+	})
 }

@@ -209,18 +209,24 @@ func (c *Core) scopeNetworks(ctx context.Context, dv DefinitionVersion, s *remov
 	if err != nil {
 		return err
 	}
+	all, err := c.docker.Containers(ctx) // also those that do not run: without their network they could never start again
+	if err != nil {
+		return err
+	}
 	needed := c.networksOfOthers(dv.Service)
 	for _, n := range list {
 		uses := func(use NetworkUse) bool { return use.Name == n.Name }
 		if !slices.ContainsFunc(dv.Networks, uses) {
 			continue
 		}
-		made := n.Labels[labelService] != "" || c.cfg.Project != "" && n.Labels[labelProject] == c.cfg.Project
+		made := n.Labels[labelProject] == c.cfg.Project && (n.Labels[labelService] != "" || c.cfg.Project != "")
 		guests := c.guestsOf(n.Name)
-		foreign := slices.ContainsFunc(n.Containers, func(name string) bool {
+		isForeign := func(name string) bool {
 			own := func(d ContainerDetail) bool { return d.Name == name }
 			return !slices.ContainsFunc(s.containers, own) && !slices.ContainsFunc(guests, func(g guest) bool { return g.container.Name == name })
-		})
+		}
+		foreign := slices.ContainsFunc(n.Containers, isForeign) ||
+			slices.ContainsFunc(all, func(other Container) bool { return isMember(other, n.Name) && isForeign(other.Name) })
 		if made && !needed[n.Name] && !foreign {
 			s.networks = append(s.networks, n.Name)
 		} else {

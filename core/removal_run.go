@@ -39,6 +39,7 @@ type removalRun struct {
 	keep  bool
 	job   *jobRun
 	scope removalScope
+	begun bool // it is on record that it has, by this run or by one before
 }
 
 // removeDefinition takes the service's lock and starts the job. What may not be removed is refused before anything is done.
@@ -60,7 +61,7 @@ func removeDefinition(ctx context.Context, c *Core, in RemoveDefinitionIn) (Job,
 	}
 	job, err := c.jobs.start(ctx, removeDefinitionKind, in.Service, func(ctx context.Context, j *jobRun) error {
 		defer func() { free(); c.services.noteRemovals(c.openRemovals()) }()
-		r := &removalRun{c: c, dv: dv, keep: in.KeepContainer, job: j}
+		r := &removalRun{c: c, dv: dv, keep: in.KeepContainer, job: j, begun: dv.Removal != nil}
 		return r.run(ctx)
 	})
 	if err != nil {
@@ -75,7 +76,11 @@ func (r *removalRun) run(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	err = Errorf(codeOfFailure(err), "%s %s is removed in part: its definition is still in force. Finish it: definition remove %s. Or keep it: definition set", sentence(MessageOf(err)), r.dv.Service, r.dv.Service)
+	if r.begun {
+		err = Errorf(codeOfFailure(err), "%s %s is removed in part: its definition is still in force. Finish it: definition remove %s. Or keep it: definition set", sentence(MessageOf(err)), r.dv.Service, r.dv.Service)
+	} else {
+		err = Errorf(codeOfFailure(err), "%s Nothing was removed.", sentence(MessageOf(err)))
+	}
 	outcome := string(CodeOf(err))
 	if r.c.jobs.ctx.Err() != nil {
 		outcome = OutcomeInterrupted
@@ -105,13 +110,21 @@ func (r *removalRun) walk(ctx context.Context) error {
 	return nil
 }
 
-// mark writes down that the removal has begun, and finds what it takes.
+// mark finds what the removal takes, and then writes down that it has begun: with an engine that does not answer nothing has.
 func (r *removalRun) mark(ctx context.Context) error {
+	if err := r.survey(ctx); err != nil {
+		return err
+	}
 	row, err := r.write(ctx, Removal{Job: r.job.job.ID, KeepContainer: r.keep}, nil)
 	if err != nil {
 		return err
 	}
-	r.dv = row
+	r.dv, r.begun = row, true
+	return nil
+}
+
+// survey finds what the removal takes.
+func (r *removalRun) survey(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, removalWait)
 	defer cancel()
 	r.scope, err = r.c.scopeOf(ctx, r.dv)

@@ -375,3 +375,32 @@ func (r *deployRig) noJobRuns(where string) {
 		}
 	}
 }
+
+func TestARemovalThatCannotLookAtTheEngineRemovesNothingAndSaysSo(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := deployedWeb(t)
+		r.engine.Fail("Networks", core.Errorf(core.CodeUnavailable, "No answer."))
+		job := r.remove(false)
+		if job.State != core.JobFailed || !strings.Contains(job.Result, "No answer. Nothing was removed.") {
+			t.Errorf("%s %s", job.State, job.Result)
+		}
+		r.engine.Fail("Networks", nil)
+		if faults := r.snapshot().Faults; slices.ContainsFunc(faults, func(f core.Fault) bool { return strings.Contains(f.What, "removed in part") }) {
+			t.Errorf("%+v", faults)
+		}
+		r.push("version 3", "v3")
+		if d := r.deploy(core.DeployIn{}); d.State != core.DeployDone {
+			t.Errorf("%s %s", d.State, d.Result)
+		}
+	})
+}
+
+func TestANetworkThatSomebodyElsesContainerNamesStaysAlsoWhileThatIsStopped(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := deployedWeb(t)
+		r.engine.Add(core.ContainerDetail{Container: core.Container{ID: "0f0f0f0f0f0f0f0f", Name: "visitor", State: "exited", Networks: []core.Attachment{{Network: "web-own"}}}})
+		if plan := r.removalPlan(false); slices.Contains(plan.Goes, "the network web-own") || !slices.Contains(plan.Stays, "the network web-own") {
+			t.Errorf("%+v", plan)
+		}
+	})
+}

@@ -60,15 +60,15 @@ func (l *routeLooks) newest(ctx context.Context, c *Core) (RoutingView, time.Tim
 	if !at.IsZero() && c.now().Sub(at) < routesEvery {
 		return view, at, nil
 	}
-	began := c.now()
 	view, err := listRoutes(ctx, c, RoutesIn{})
+	at = c.now()                        // its end: a look at a route that hangs takes as long as it is good for
 	if err != nil || ctx.Err() != nil { // a look that was broken off is nobody's
-		return view, began, err
+		return view, at, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.view, l.at = view, began
-	return view, began, nil
+	l.view, l.at = view, at
+	return view, at, nil
 }
 
 // routesOf is what belongs to one service.
