@@ -82,13 +82,28 @@ func corpus(t *testing.T, dir string) (text int64) {
 		text += int64(len(line)) + 51 // time, stream, container, line end
 	}
 	for _, s := range services {
+		s.release()
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	st = openStore(t, Config{Dir: dir, Bounds: core.LogBounds{MaxBytes: -1, MaxBytesPerService: -1}})
+	for _, s := range st.all() { // every block is written by now: one that came after the sealing would open a segment again
 		s.mu.Lock()
 		if s.pending != nil {
 			s.freeze()
+			s.startWriter()
 		}
+		s.mu.Unlock()
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	st = openStore(t, Config{Dir: dir, Bounds: core.LogBounds{MaxBytes: -1, MaxBytesPerService: -1}})
+	for _, s := range st.all() {
+		s.mu.Lock()
 		s.sealSoon()
 		s.mu.Unlock()
-		s.release()
 	}
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
@@ -103,6 +118,9 @@ func TestBenchSearch(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*.zst"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("segments: %v, %v", files, err)
+	}
+	if open, err := filepath.Glob(filepath.Join(dir, "*", openName)); err != nil || len(open) > 0 {
+		t.Fatalf("segments that are not closed, and change their names: %v, %v", open, err)
 	}
 	t.Logf("%d MiB of text in %d segments of %d MiB", text>>20, len(files), st.Stats().OnDisk>>20)
 	for _, c := range []struct{ what, match, grep string }{

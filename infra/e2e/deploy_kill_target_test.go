@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -133,6 +134,13 @@ func managerTarget(t *testing.T, s stack) killTarget {
 		if now != read.out {
 			restore()
 		}
+		s.up(t) // the folder has what make up makes of the checkout again: with that in the store it is nobody's change
+		applied, err := os.ReadFile(filepath.Join(s.Root, "apps", "server-manager", "docker-compose.yml"))
+		if err != nil {
+			t.Error(err)
+		}
+		set(string(applied))
+		s.up(t)
 	})
 	parents := []string{"matrx/tools:current-" + s.Project, "matrx/builder:current-" + s.Project}
 	return killTarget{
