@@ -3,7 +3,8 @@
 
 engine_dir=$local_dir/engine
 engine_pid_file=$engine_dir/dockerd.pid
-build_processes=4096 # of all builds together, threads too
+build_processes=4096   # of all builds together, threads too
+inotify_instances=1024 # of root's programs, the engine among them
 
 # find_engine fills docker_socket with the engine's socket on this machine; the planes mount it.
 find_engine() {
@@ -65,6 +66,7 @@ start_dockerd() {
 	mkdir -p "$engine_dir" "$(dirname "$docker_socket")"
 	prepare_cgroups
 	prepare_iptables
+	prepare_inotify
 	if [[ -e /etc/docker/daemon.json ]]; then
 		say "/etc/docker/daemon.json exists: its settings are kept as they are"
 	else
@@ -113,6 +115,15 @@ prepare_iptables() {
 		return 0
 	fi
 	die "iptables does not work on this kernel ($(iptables -t nat -S 2>&1 | head -n 1)); Docker needs it"
+}
+
+# prepare_inotify lets the engine watch the logs of many containers: it takes one inotify instance for each that is followed, and
+# looks at the rest several times a second instead. Kernels allow 128 for all programs of root unless told otherwise.
+prepare_inotify() {
+	local limit=/proc/sys/fs/inotify/max_user_instances
+	(($(<"$limit") < inotify_instances)) && [[ -w $limit ]] || return 0
+	say "the engine may watch $inotify_instances logs (fs.inotify.max_user_instances, which was $(<"$limit"))"
+	printf '%s' "$inotify_instances" >"$limit" || say "it could not be raised: many followed logs cost the engine more"
 }
 
 # stop_own_engine ends the dockerd that we started, and only that one. It fails when containers of others live in it.
