@@ -49,17 +49,17 @@ func (s *session) close() {
 
 // The states of gRPC that are answered, and its one message: "serving", in its frame.
 const (
-	grpcOK       = "0"
-	grpcUnknown  = "12" // unimplemented; to the question for credentials that is: none
-	grpcServing  = "\x00\x00\x00\x00\x02\x08\x01"
-	healthMethod = "/grpc.health.v1.Health/Check"
+	grpcOK            = "0"
+	grpcUnimplemented = "12" // to the question for credentials that is: none
+	grpcServing       = "\x00\x00\x00\x00\x02\x08\x01"
+	healthMethod      = "/grpc.health.v1.Health/Check"
 )
 
 // answer is the whole service.
 func answer(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/grpc")
 	if r.URL.Path != healthMethod {
-		w.Header().Set("Grpc-Status", grpcUnknown)
+		w.Header().Set("Grpc-Status", grpcUnimplemented)
 		return
 	}
 	_, _ = w.Write([]byte(grpcServing)) // who asked and is gone needs no answer
