@@ -78,7 +78,7 @@ func (b *building) whileRoom(ctx context.Context, do func(context.Context) (stri
 // makeRoom removes what the build left on the engine's disk.
 func (b *building) makeRoom(ctx context.Context) {
 	if b.c.buildsBeside(b.row.ID) { // what they have built so far has no name yet either
-		b.print("What the build had written goes with the next one, or by: prune. Another build is running.")
+		b.print("What the build had written stays until: prune. Another build is running, and may need what has no name yet.")
 		return
 	}
 	pruned, err := b.c.docker.Prune(ctx)

@@ -22,7 +22,7 @@ func cannotBridge(def Definition, old ContainerDetail, labels map[string]string)
 		return "The middleware " + strings.Join(lost, ", ") + " is defined by labels of the container that runs, and goes with it. Write it into a file of " +
 			"MATRX_ROOT/traefik/dynamic, and name it NAME@file in the definition."
 	}
-	if _, ok := targetOf(def.Service, old, []ContainerDetail{{Container: Container{State: "running", Labels: labels}}}); !ok {
+	if _, ok := targetOf(def.Service, old, soon(labels)); !ok {
 		return "The router of the container that runs is made of labels that a file cannot say (another scheme than http, another syntax of rules, no rule or no port), " +
 			"so nothing would be routed while old and new run side by side. Stop the old one first: stop " + def.Service
 	}
@@ -30,6 +30,11 @@ func cannotBridge(def Definition, old ContainerDetail, labels map[string]string)
 		return "The router of the new version cannot be written into a file: its rule is too long."
 	}
 	return ""
+}
+
+// soon are the containers beside the old one once the candidate runs.
+func soon(labels map[string]string) []ContainerDetail {
+	return []ContainerDetail{{Container: Container{State: "running", Labels: labels}}}
 }
 
 // bridge puts the old version's router into the switch file before the candidate starts, where the labels of the two contradict
@@ -46,7 +51,7 @@ func (r *deployRun) bridge(ctx context.Context) error {
 	if why := cannotBridge(r.def, *r.old, labels); why != "" {
 		return Errorf(CodeConflict, "%s", why)
 	}
-	target, _ := targetOf(r.row.Service, *r.old, []ContainerDetail{{Container: Container{State: "running", Labels: labels}}})
+	target, _ := targetOf(r.row.Service, *r.old, soon(labels))
 	ask, can := r.visitor(ctx, target.Router.Rule)
 	before := 0
 	if can {

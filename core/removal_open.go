@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -48,15 +47,7 @@ func (c *Core) openRemovals() map[string]string {
 }
 
 // noteRemovals takes in which removals are open.
-func (s *services) noteRemovals(open map[string]string) {
-	s.mu.Lock()
-	same := maps.Equal(s.removals, open)
-	s.removals = open
-	s.mu.Unlock()
-	if !same {
-		s.touch(true)
-	}
-}
+func (s *services) noteRemovals(open map[string]string) { s.note(&s.removals, open) }
 
 // removalFaults are the removals that nobody goes on with.
 func removalFaults(in faultInput) []faultFact {

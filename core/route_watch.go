@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -16,11 +15,9 @@ var WatchRoutes = Watch[RoutesIn, RoutingView]{"route.watch", "Follow what Traef
 
 // routeLooks shares the looks at all routes among those who watch. Nobody looks while nobody watches.
 type routeLooks struct {
-	looking chan struct{} // capacity 1: held by who looks
-
-	mu   sync.Mutex // guards what is below
-	view RoutingView
-	at   time.Time // of the view; zero before the first
+	looking chan struct{} // capacity 1: held by who looks; guards what is below
+	view    RoutingView
+	at      time.Time // of the view; zero before the first
 }
 
 func newRouteLooks() *routeLooks { return &routeLooks{looking: make(chan struct{}, 1)} }
@@ -54,19 +51,14 @@ func (l *routeLooks) newest(ctx context.Context, c *Core) (RoutingView, time.Tim
 	case <-ctx.Done():
 		return RoutingView{}, time.Time{}, ctx.Err()
 	}
-	l.mu.Lock()
-	view, at := l.view, l.at
-	l.mu.Unlock()
-	if !at.IsZero() && c.now().Sub(at) < routesEvery {
-		return view, at, nil
+	if !l.at.IsZero() && c.now().Sub(l.at) < routesEvery {
+		return l.view, l.at, nil
 	}
 	view, err := listRoutes(ctx, c, RoutesIn{})
-	at = c.now()                        // its end: a look at a route that hangs takes as long as it is good for
+	at := c.now()                       // its end: a look at a route that hangs takes as long as it is good for
 	if err != nil || ctx.Err() != nil { // a look that was broken off is nobody's
 		return view, at, err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.view, l.at = view, at
 	return view, at, nil
 }

@@ -59,7 +59,7 @@ func listRoutes(ctx context.Context, c *Core, in RoutesIn) (RoutingView, error) 
 	sort.SliceStable(out.Routes, func(i, j int) bool { return !out.Routes[i].OK && out.Routes[j].OK })
 	if in.Service != "" {
 		if len(facts) == 0 {
-			out.Routes = append(out.Routes, RouteView{Service: in.Service, OK: true, Verdict: "It has no route: its labels ask for none."})
+			out.Routes = append(out.Routes, noRoute(in.Service))
 		}
 		return out, nil
 	}

@@ -167,10 +167,13 @@ func (c *Core) switchSound(ctx context.Context, w wantedRoute) bool {
 }
 
 // noteSwitches takes in what is wrong with switch files.
-func (s *services) noteSwitches(trouble map[string]string) {
+func (s *services) noteSwitches(trouble map[string]string) { s.note(&s.switches, trouble) }
+
+// note takes in what is known of services by name, and has everybody see it when it is news.
+func (s *services) note(known *map[string]string, now map[string]string) {
 	s.mu.Lock()
-	same := maps.Equal(s.switches, trouble)
-	s.switches = trouble
+	same := maps.Equal(*known, now)
+	*known = now
 	s.mu.Unlock()
 	if !same {
 		s.touch(true)
