@@ -149,6 +149,11 @@ func openStore(t testing.TB, cfg Config) *Store {
 	if cfg.Bounds.MaxAge == 0 {
 		cfg.Bounds.MaxAge = -1
 	}
+	if cfg.SegmentAge == 0 {
+		// Lines here are dated t0: the keeper's first look, which may come late on a busy machine, would find them old and
+		// put them into a block.
+		cfg.SegmentAge = keepForever
+	}
 	st, err := Open(cfg)
 	if err != nil {
 		t.Fatalf("open: %v", err)
