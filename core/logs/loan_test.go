@@ -77,8 +77,8 @@ func TestABorrowedLogIsFollowedOverARestart(t *testing.T) {
 	joined(t, st, 2)
 	e.say("c1", time.Now(), "live", "ERROR bad")
 	expect(t, f.waitFor(t, 4), "old two", "just now", "live", "ERROR bad")
+	e.say("c1", time.Now(), "last words") // a container says nothing after its end
 	e.stop("c1")
-	e.say("c1", time.Now(), "last words")
 	f.waitFor(t, 5)
 	put(t, st, "app", entry{at: time.Now().UnixNano(), text: []byte("ERROR collected")})
 	e.start("c1")
