@@ -136,7 +136,10 @@ func (s *Screen) Write(p []byte) (int, error) {
 	if s.em == nil {
 		return len(p), nil
 	}
-	return s.em.Write(p)
+	n, err := s.em.Write(p)
+	// A terminal answers before it shows what comes behind the question: an empty write is taken when all answers are sent.
+	_, _ = s.em.InputPipe().Write(nil)
+	return n, err
 }
 
 // Close ends the session from the client's side, and lets go of the emulator, which holds 4 MB.
