@@ -63,7 +63,7 @@ func mib() int {
 
 // corpus fills a store with realistic text and closes it, so that everything is in segments.
 func corpus(t *testing.T, dir string) (text int64) {
-	st := openStore(t, Config{Dir: dir, Bounds: core.LogBounds{MaxBytes: -1, MaxBytesPerService: -1}})
+	st := openStore(t, unbounded(dir))
 	r := rand.New(rand.NewPCG(1, 1))
 	services := []*service{}
 	for _, name := range []string{"ship-a", "ship-b", "ship-a-db", "traefik"} {
@@ -87,34 +87,40 @@ func corpus(t *testing.T, dir string) (text int64) {
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
-	st = openStore(t, Config{Dir: dir, Bounds: core.LogBounds{MaxBytes: -1, MaxBytesPerService: -1}})
-	for _, s := range st.all() { // every block is written by now: one that came after the sealing would open a segment again
-		s.mu.Lock()
+	// One after the other: a block that came after the sealing would open a segment again.
+	reopened(t, dir, func(s *service) {
 		if s.pending != nil {
 			s.freeze()
 			s.startWriter()
 		}
-		s.mu.Unlock()
-	}
-	if err := st.Close(); err != nil {
-		t.Fatal(err)
-	}
-	st = openStore(t, Config{Dir: dir, Bounds: core.LogBounds{MaxBytes: -1, MaxBytesPerService: -1}})
+	})
+	reopened(t, dir, (*service).sealSoon)
+	return text
+}
+
+// unbounded is the configuration of a store that trims nothing.
+func unbounded(dir string) Config {
+	return Config{Dir: dir, Bounds: core.LogBounds{MaxBytes: -1, MaxBytesPerService: -1}}
+}
+
+// reopened opens a store, does something with each service under its mutex, and closes it, which waits for what that began.
+func reopened(t *testing.T, dir string, do func(*service)) {
+	t.Helper()
+	st := openStore(t, unbounded(dir))
 	for _, s := range st.all() {
 		s.mu.Lock()
-		s.sealSoon()
+		do(s)
 		s.mu.Unlock()
 	}
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return text
 }
 
 func TestBenchSearch(t *testing.T) {
 	dir := t.TempDir()
 	text := corpus(t, dir)
-	st := openStore(t, Config{Dir: dir, Bounds: core.LogBounds{MaxBytes: -1, MaxBytesPerService: -1}})
+	st := openStore(t, unbounded(dir))
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*.zst"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("segments: %v, %v", files, err)
